@@ -1,0 +1,207 @@
+"""The one door to the events: finds an event's actor, or has one made, and bounds what is under way.
+
+Activates an event when somebody asks for it, forgets its actor when it has ended or has been idle for
+long, and keeps a contradictory event shut for a while (quarantine). Also keeps the committed view: the
+last durable status of every resident event, which readers may look at without asking its actor.
+
+Not thread-safe, and need not be: one thread, the event loop's, calls all of it.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import cycle
+from typing import Any
+
+import msgspec
+import pykka
+
+from boxoffice.actors.dispatcher import Dispatcher
+from boxoffice.actors.event_actor import EventActor, Requests
+from boxoffice.actors.inventory import Inventory
+from boxoffice.actors.loader import Load, Loader
+from boxoffice.actors.messages import Answer, EventId, EventStatus, EventUnavailable, NotApplied, Overloaded
+from boxoffice.actors.ports import Corrupt, Journal, Lease, Outlet, Recovered, Recovery, Settled
+
+log = logging.getLogger(__name__)
+
+LOADERS = 2
+"""Threads that rebuild events on demand. Two, so that one large event does not hold up all others."""
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be under way at once, and for how long an event is kept or kept shut."""
+
+    in_flight_max: int = 20_000
+    """Requests admitted and not answered yet, over all events. About 2 KB of memory each."""
+    in_flight_per_event_max: int = 10_000
+    idle_max_s: float = 3_600.0
+    """An event nobody asked for this long is forgotten; the next request loads it again."""
+    quarantine_s: float = 30.0
+    """A contradictory event is looked at again after this long: an operator may have mended it."""
+
+
+class Resident(msgspec.Struct):
+    """An event with a living actor. `status` is None until something of it is known to be durable."""
+
+    lease: Lease
+    actor: pykka.ActorRef[EventActor]
+    used_at_s: float
+    status: EventStatus | None = None
+
+
+class Directory:
+    """All events this process knows. `monotonic_s` is a clock that never goes back."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        journal: Journal,
+        recovery: Recovery,
+        outlet: Outlet,
+        monotonic_s: Callable[[], float],
+        bounds: Bounds,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._journal = journal
+        self._outlet = outlet
+        self._monotonic_s = monotonic_s
+        self._bounds = bounds
+        self._residents: OrderedDict[EventId, Resident] = OrderedDict()  # the longest unused first
+        self._shut: dict[EventId, tuple[Answer, float]] = {}
+        self._in_flight: dict[EventId, int] = {}
+        self._in_flight_total = 0
+        self._closing = False
+        self._loaders: list[pykka.ActorRef[Any]] = [Loader.start(recovery) for _ in range(LOADERS)]
+        self._next_loader = cycle(self._loaders)
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def admit(self, event_id: EventId) -> Answer | None:
+        """Let one request in, to be handed to `submit`; or say why not, and nothing has happened."""
+        in_flight = self._in_flight.get(event_id, 0)
+        if (
+            self._in_flight_total >= self._bounds.in_flight_max
+            or in_flight >= self._bounds.in_flight_per_event_max
+        ):
+            return Overloaded()
+        if self._closing:
+            return NotApplied("the server is shutting down")
+        if self._shut and (answer := self._refusal(event_id)) is not None:
+            return answer
+        self._in_flight_total += 1
+        self._in_flight[event_id] = in_flight + 1
+        return None
+
+    def submit(self, event_id: EventId, message: Requests) -> None:
+        """Pass admitted requests to their event's actor. Every one of them is settled, once."""
+        resident = self._residents.get(event_id)
+        if resident is not None:
+            resident.used_at_s = self._monotonic_s()
+            self._residents.move_to_end(event_id)
+            try:
+                resident.actor.tell(message)
+            except pykka.ActorDeadError:  # it ended, and the word of it is still on its way to us
+                self._forget(resident)
+            else:
+                return
+        self._activate(event_id).actor.tell(message)
+
+    def submit_new(self, event_id: EventId, message: Requests) -> None:
+        """Pass an admitted `Initialize` to a new actor, for an id that no event has yet."""
+        self._settle_in(Lease(event_id), Inventory(event_id)).actor.tell(message)
+
+    def status(self, event_id: EventId) -> EventStatus | None:
+        """The last committed status, or None if the event is not resident: then the database knows."""
+        resident = self._residents.get(event_id)
+        return resident.status if resident is not None else None
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are admitted and not settled."""
+        return self._in_flight_total
+
+    def _refusal(self, event_id: EventId) -> Answer | None:
+        answer, until_s = self._shut.get(event_id, (None, 0.0))
+        if answer is not None and self._monotonic_s() >= until_s:
+            del self._shut[event_id]
+            return None
+        return answer
+
+    # --- coming and going ------------------------------------------------------------------------
+
+    def adopt(self, found: Recovered | Corrupt) -> None:
+        """Take in an event rebuilt at start-up, or shut it."""
+        if isinstance(found, Corrupt):
+            self._shut_out(found.event_id, EventUnavailable(found.reason))
+            return
+        status = found.inventory.status
+        self._settle_in(Lease(status.event_id, found.epoch), found.inventory).status = status
+
+    def settle(self, settled: Settled) -> None:
+        """Take note of answers given, of a new committed status, and of an actor's end."""
+        event_id = settled.lease.event_id
+        if settled.answers:
+            self._count_down(event_id, len(settled.answers))
+        resident = self._residents.get(event_id)
+        if resident is not None and resident.lease is settled.lease:
+            if settled.status is not None:
+                resident.status = settled.status
+            if settled.ended:
+                self._forget(resident)
+        if settled.refused is not None:
+            self._shut_out(event_id, settled.refused)
+
+    def passivate(self) -> int:
+        """Forget the events that have been idle for long. Returns how many. Call it every few seconds.
+
+        An event with nothing in flight has nothing in any inbox and nothing in the journal, so its
+        actor can go without a trace; only the thread that calls this could give it anything new.
+        """
+        gone = 0
+        idle_since_s = self._monotonic_s() - self._bounds.idle_max_s
+        while self._residents:
+            event_id, resident = next(iter(self._residents.items()))
+            if resident.used_at_s > idle_since_s or event_id in self._in_flight:
+                break
+            self._forget(resident)
+            gone += 1
+        return gone
+
+    def close(self) -> None:
+        """Admit nothing any more."""
+        self._closing = True
+
+    def stop(self) -> None:
+        """Stop the loaders and every actor, each after what it has been given already."""
+        self._closing = True
+        for loader in self._loaders:
+            loader.stop(block=False)
+        for resident in list(self._residents.values()):
+            self._forget(resident)
+
+    def _activate(self, event_id: EventId) -> Resident:
+        resident = self._settle_in(Lease(event_id), None)
+        next(self._next_loader).tell(Load(event_id, resident.actor))
+        return resident
+
+    def _settle_in(self, lease: Lease, inventory: Inventory | None) -> Resident:
+        actor = EventActor.start(self._dispatcher, lease, self._journal, self._outlet, inventory)
+        resident = self._residents[lease.event_id] = Resident(lease, actor, self._monotonic_s())
+        return resident
+
+    def _forget(self, resident: Resident) -> None:
+        del self._residents[resident.lease.event_id]
+        resident.actor.stop(block=False)
+
+    def _shut_out(self, event_id: EventId, answer: Answer) -> None:
+        log.error("event %s is refused: %s", event_id, answer)
+        self._shut[event_id] = (answer, self._monotonic_s() + self._bounds.quarantine_s)
+
+    def _count_down(self, event_id: EventId, answered: int) -> None:
+        self._in_flight_total -= answered
+        left = self._in_flight[event_id] - answered
+        if left:
+            self._in_flight[event_id] = left
+        else:
+            del self._in_flight[event_id]

@@ -1,0 +1,130 @@
+"""One event's actor: receive, decide, apply, hand to the journal. Everything it knows is its inventory's.
+
+It never waits: its memory runs ahead of the database, and nothing that it decides is answered before the
+journal has committed the state the answer stands on. When that fails the actor is not repaired, it is
+forgotten, and the next request has the event rebuilt from the database.
+
+Started and told by the directory, and told once by the loader; runs on the dispatcher's threads.
+"""
+
+import msgspec
+
+from boxoffice.actors.changes import Change
+from boxoffice.actors.dispatcher import Dispatcher, PooledActor
+from boxoffice.actors.inventory import Inventory
+from boxoffice.actors.messages import Answer, EventUnavailable, EventUnknown, Instant, NotApplied
+from boxoffice.actors.ports import (
+    Answered,
+    Corrupt,
+    Entry,
+    Journal,
+    Lease,
+    Missing,
+    Outlet,
+    Recovered,
+    Request,
+    Settled,
+)
+
+
+class Requests(msgspec.Struct, frozen=True):
+    """What arrived for one event in one tick of the event loop, in order, stamped with its time."""
+
+    now: Instant
+    requests: list[Request]
+
+
+class NotLoaded(msgspec.Struct, frozen=True):
+    """The event could not be loaded this time; `reason` may pass."""
+
+    reason: str
+
+
+class EventActor(PooledActor):
+    """The owner of one event for as long as its lease lasts.
+
+    Without an `inventory` it keeps what it is asked until the loader has told it one, or told it why not.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        lease: Lease,
+        journal: Journal,
+        outlet: Outlet,
+        inventory: Inventory | None = None,
+    ) -> None:
+        super().__init__(dispatcher)
+        self._lease = lease
+        self._journal = journal
+        self._outlet = outlet
+        self._inventory = inventory
+        self._early: list[Requests] = []
+        self._last_answer: Answer = NotApplied("the event's actor had just ended")
+
+    def on_receive(self, message: Requests | Recovered | Missing | Corrupt | NotLoaded) -> None:
+        """Handle one message."""
+        match message:
+            case Requests():
+                if self._inventory is None:
+                    self._early.append(message)
+                else:
+                    self._serve(self._inventory, message)
+            case Recovered():
+                self._begin(message)
+            case Missing():
+                self._end(EventUnknown())
+            case Corrupt():
+                unavailable = EventUnavailable(message.reason)
+                self._end(unavailable, refused=unavailable)
+            case NotLoaded():
+                self._end(NotApplied(message.reason))
+
+    def on_failure(self, *_failure: object) -> None:
+        """A bug of ours met this event: end, so that it is rebuilt from what is durable."""
+        self._take_leave(NotApplied("the event's actor failed"))
+
+    def on_left_behind(self, message: object) -> None:
+        """Tell those who came after the end what the last one was told."""
+        if isinstance(message, Requests):
+            self._refuse([message], self._last_answer)
+
+    def _begin(self, recovered: Recovered) -> None:
+        self._lease.epoch = recovered.epoch
+        self._inventory = recovered.inventory
+        self._outlet.deliver([Settled(self._lease, [], status=recovered.inventory.status)])
+        early, self._early = self._early, []
+        for message in early:
+            self._serve(recovered.inventory, message)
+
+    def _serve(self, inventory: Inventory, message: Requests) -> None:
+        base_version = inventory.version
+        changes: list[Change] = []
+        answers: list[Answered] = []
+        try:
+            for request in message.requests:
+                decision = inventory.decide(request.command, message.now)
+                for change in decision.changes:
+                    inventory.apply(change)
+                    changes.append(change)
+                answers.append(Answered(request, decision.answer))
+        except BaseException:
+            # Nothing of this message has left this actor, and nothing will.
+            self._refuse([message], NotApplied("the event's actor failed"))
+            raise
+        self._journal.append(Entry(self._lease, base_version, changes, inventory.status, answers))
+
+    def _end(self, answer: Answer, refused: Answer | None = None) -> None:
+        self._take_leave(answer, refused)
+        self._stop()
+
+    def _take_leave(self, answer: Answer, refused: Answer | None = None) -> None:
+        self._last_answer = answer
+        early, self._early = self._early, []
+        self._refuse(early, answer, ended=True, refused=refused)
+
+    def _refuse(
+        self, messages: list[Requests], answer: Answer, *, ended: bool = False, refused: Answer | None = None
+    ) -> None:
+        answers = [Answered(request, answer) for message in messages for request in message.requests]
+        self._outlet.deliver([Settled(self._lease, answers, ended=ended, refused=refused)])

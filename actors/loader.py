@@ -1,0 +1,45 @@
+"""Takes events over from the database for their actors, so that no actor ever waits for a query.
+
+A few of these, each a Pykka actor with a thread of its own, because `Recovery` blocks. Told by the
+directory whom to load; tells the event's actor what came of it.
+"""
+
+import logging
+from typing import Any
+
+import msgspec
+import pykka
+
+from boxoffice.actors.event_actor import NotLoaded
+from boxoffice.actors.messages import EventId
+from boxoffice.actors.ports import DatabaseAway, Recovery
+
+log = logging.getLogger(__name__)
+
+
+class Load(msgspec.Struct, frozen=True):
+    """Load this event, and tell `actor` about it."""
+
+    event_id: EventId
+    actor: pykka.ActorRef[Any]
+
+
+class Loader(pykka.ThreadingActor):
+    """Answers every `Load` by telling its actor `Recovered`, `Missing`, `Corrupt` or `NotLoaded`."""
+
+    use_daemon_thread = True
+
+    def __init__(self, recovery: Recovery) -> None:
+        super().__init__()
+        self._recovery = recovery
+
+    def on_receive(self, message: Load) -> None:
+        """Handle one message."""
+        try:
+            outcome: object = self._recovery.load(message.event_id)
+        except DatabaseAway as away:
+            outcome = NotLoaded(str(away))
+        except Exception:
+            log.exception("event %s could not be loaded", message.event_id)
+            outcome = NotLoaded("the event could not be loaded")
+        message.actor.tell(outcome)
