@@ -27,6 +27,16 @@ Instant = NewType("Instant", int)
 """A moment of the server's clock: microseconds since 1970-01-01 UTC."""
 
 
+TICKETS_MAX = 10_000_000
+"""Tickets that one event may have."""
+
+QUANTITY_MAX = 1_000
+"""Tickets that one order may have."""
+
+TEXT_MAX = 200
+"""Characters in an event's name, and in a customer's id."""
+
+
 class Value(msgspec.Struct, frozen=True, gc=False):
     """A frozen value without reference cycles, so the garbage collector need not visit it."""
 

@@ -11,7 +11,17 @@ import msgspec
 
 from boxoffice.actors.changes import Change
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Answer, Command, EventId, EventStatus, Instant, Value
+from boxoffice.actors.messages import (
+    Answer,
+    Command,
+    CustomerId,
+    EventId,
+    EventStatus,
+    Found,
+    Instant,
+    OrderId,
+    Value,
+)
 
 Clock: TypeAlias = Callable[[], Instant]
 
@@ -117,10 +127,34 @@ class DatabaseAway(Exception):  # noqa: N818 - the state of the world, not a mis
 
 
 class Recovery(Protocol):
-    """Takes events over from the database. Both methods block: never call them on the event loop."""
+    """Takes events over from the database. Every method blocks: never call them on the event loop."""
 
     def load(self, event_id: EventId) -> Recovered | Missing | Corrupt:
         """One event. Raises DatabaseAway. Called on the loader's thread."""
 
+    def count(self) -> int:
+        """How many events `load_open` is going to yield. Raises DatabaseAway."""
+
     def load_open(self) -> Iterator[Recovered | Corrupt]:
         """Every open event, in the order of their ids. Raises DatabaseAway. Called at start-up."""
+
+
+class Reading(Protocol):
+    """Questions that need no actor. Every method blocks, reads only what is committed, and raises
+    DatabaseAway. Called on the reader threads.
+    """
+
+    def status(self, event_id: EventId) -> EventStatus | None:
+        """The event's numbers, or None if there is no such event."""
+
+    def events(self, after: EventId, limit: int) -> list[EventStatus]:
+        """The next `limit` events after this id, by id."""
+
+    def order(self, event_id: EventId, order_id: OrderId) -> Found | None:
+        """An order as it is stored, without its position; None if there is no such order."""
+
+    def last_order_of(self, event_id: EventId, customer: CustomerId) -> Found | None:
+        """A customer's newest order for this event, whatever became of it."""
+
+    def new_event_id(self) -> EventId:
+        """An id that no event has had."""

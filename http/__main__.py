@@ -1,0 +1,212 @@
+"""The composition root and the command line: puts the parts together, inside out, and stops them in reverse.
+
+The only file that imports all three packages, and imported by none. Runs on the main thread.
+"""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import cyclopts
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from boxoffice.actors.directory import Bounds, Directory
+from boxoffice.actors.dispatcher import Dispatcher
+from boxoffice.actors.messages import Instant
+from boxoffice.actors.ports import Corrupt, DatabaseAway
+from boxoffice.http import server
+from boxoffice.http.app import application
+from boxoffice.http.bridge import Bridge
+from boxoffice.http.handlers import Handlers
+from boxoffice.http.settings import DatabaseSettings, ServeSettings
+from boxoffice.persistence import database
+from boxoffice.persistence.database import StartupError
+from boxoffice.persistence.embedded import EmbeddedPostgres
+from boxoffice.persistence.journal import GroupCommitJournal
+from boxoffice.persistence.reading import DatabaseReading
+from boxoffice.persistence.recovery import DatabaseRecovery
+
+DEFAULT_DATA_DIR = Path("boxoffice-data")
+
+DRAIN_S = 5.0
+"""How long requests that were admitted may still take after SIGTERM. The whole exit takes 10 s at most."""
+
+app = cyclopts.App(name="boxoffice", help="A ticket booking engine for events that sell out.")
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """The command `boxoffice`."""
+    try:
+        app()
+    except StartupError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command
+def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - frozen
+    """Run the server until SIGTERM or Ctrl-C."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Until the event loop listens for it, SIGTERM ends us by way of every `finally`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with ExitStack() as stack:
+        try:
+            bound = stack.enter_context(server.bind(settings.host, settings.port))
+        except OSError as error:
+            reason = error.strerror or error
+            raise StartupError(f"Cannot listen on {settings.host}:{settings.port}: {reason}.") from None
+        url, shown = stack.enter_context(_database(settings))
+        engines = _Engines(url)
+        stack.callback(engines.dispose)
+        database.check_settings(engines.reading)
+        if settings.database_url is None:
+            database.upgrade(engines.reading)
+        else:
+            database.check_schema(engines.reading)
+        host, port = bound.getsockname()[:2]
+        where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+        def ready() -> None:
+            console.print(f"boxoffice is open at {where}, on {shown}")
+
+        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            runner.run(_run(engines, bound, ready))
+
+
+@app.command
+def migrate(settings: DatabaseSettings = DatabaseSettings()) -> None:  # noqa: B008 - frozen
+    """Make or bring up to date the tables of a database. The embedded one needs no such call."""
+    with _database(settings) as (url, shown):
+        engine = database.make_engine(url)
+        try:
+            database.check_settings(engine)
+            database.upgrade(engine)
+        finally:
+            engine.dispose()
+        console.print(f"The tables are up to date on {shown}")
+
+
+class _Engines:
+    """The pools of connections. None of them opens one before it is needed."""
+
+    def __init__(self, url: str) -> None:
+        self.reading = database.make_engine(url, pool_size=4)
+        self.rebuilding = database.make_engine(url, pool_size=3, statement_timeout_s=None)
+        self._journal = database.make_engine(url, pool_size=1)
+
+    def journal_connection(self) -> Connection:
+        """A connection of the journal's own, outside of any pool, in autocommit mode."""
+        connection = self._journal.raw_connection()
+        driver = connection.driver_connection
+        connection.detach()
+        if not isinstance(driver, Connection):
+            raise psycopg2.InterfaceError("the engine is not psycopg2's")
+        driver.autocommit = True
+        return driver
+
+    def dispose(self) -> None:
+        """Close all connections of the pools."""
+        for engine in (self.reading, self.rebuilding, self._journal):
+            engine.dispose()
+
+
+async def _run(engines: _Engines, bound: socket.socket, ready: Callable[[], None]) -> None:
+    bridge = Bridge(asyncio.get_running_loop(), clock)
+    recovery = DatabaseRecovery(engines.rebuilding)
+    dispatcher = Dispatcher()
+    journal = GroupCommitJournal(engines.journal_connection, bridge)
+    directory = Directory(dispatcher, journal, recovery, bridge, time.monotonic, Bounds())
+    dispatcher.start()
+    journal.start()
+    try:
+        rebuild(recovery, directory)
+        bridge.open(directory)
+        handlers = Handlers(bridge, DatabaseReading(engines.reading))
+
+        async def drain() -> None:
+            if not await bridge.drain(DRAIN_S):
+                console.print("Some requests were not answered in time.")
+
+        await server.serve(application(handlers.routes()), bound, ready=ready, drain=drain)
+    finally:
+        directory.stop()
+        dispatcher.stop(timeout_s=1.0)
+        journal.stop(timeout_s=1.0)
+        bridge.close()
+
+
+def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:
+    """Take every open event over, with a progress bar on a terminal."""
+    try:
+        total = recovery.count()
+        columns = (TextColumn("Rebuilding events"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("", total=total)
+            for found in recovery.load_open():
+                if isinstance(found, Corrupt):
+                    console.print(f"Event {found.event_id} is refused: {found.reason}")
+                directory.adopt(found)
+                progress.advance(task)
+    except DatabaseAway as away:
+        raise StartupError(f"The events could not be rebuilt: {away}.") from away
+    gc.collect()
+    gc.freeze()  # what was rebuilt stays: collections need not look at it again
+
+
+def clock() -> Instant:
+    """The server's time: microseconds since 1970-01-01 UTC."""
+    return Instant(time.time_ns() // 1_000)
+
+
+@contextmanager
+def _database(settings: DatabaseSettings) -> Iterator[tuple[str, str]]:
+    """The URL of the database, for us and for people; the embedded one runs until the end."""
+    if settings.database_url is not None:
+        if settings.data_dir is not None:
+            raise StartupError(
+                "Both a data directory and a database URL are given: drop --data-dir (BOXOFFICE_DATA_DIR)"
+                " or --database-url (DATABASE_URL)."
+            )
+        yield settings.database_url, database.describe(database.normalise(settings.database_url))
+        return
+    data_dir = settings.data_dir or DEFAULT_DATA_DIR
+    postgres = EmbeddedPostgres(data_dir)
+    postgres.start()
+    try:
+        yield postgres.url, f"the embedded PostgreSQL in {data_dir}"
+    finally:
+        postgres.stop()
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's event loop where it is installed (`pip install boxoffice[fast]`), else asyncio's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - it may not be there
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _fail(sentence: str) -> NoReturn:
+    console.print(f"boxoffice: {sentence}")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

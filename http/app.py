@@ -1,0 +1,56 @@
+"""The aiohttp application: the routes, and the last word on whatever goes wrong in them.
+
+Nothing that a client sends gives a 500. What we get wrong ourselves does, is logged, and says so.
+"""
+
+import logging
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from boxoffice.http.handlers import Handler
+from boxoffice.http.problems import ProblemError
+
+log = logging.getLogger(__name__)
+
+BODY_SIZE_MAX = 64 * 1024
+"""Bytes in a request's body."""
+
+
+def application(routes: Iterable[web.RouteDef]) -> web.Application:
+    """An application with these routes."""
+    app = web.Application(middlewares=[problem_documents], client_max_size=BODY_SIZE_MAX)
+    app.add_routes(routes)
+    return app
+
+
+@web.middleware
+async def problem_documents(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer every error with a problem document."""
+    try:
+        return await handler(request)
+    except ProblemError as problem:
+        return problem.response(request)
+    except web.HTTPException as error:
+        return _of_aiohttp(request, error).response(request)
+    except ConnectionError:
+        raise  # the client is gone, and nobody reads what we would answer
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        return ProblemError("internal_error", "We could not handle this; it has been logged.").response(
+            request
+        )
+
+
+def _of_aiohttp(request: web.Request, error: web.HTTPException) -> ProblemError:
+    match error:
+        case web.HTTPNotFound():
+            return ProblemError("not_found", f"There is nothing at {request.path}.")
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            detail = f"{request.path} takes {allowed}, not {request.method}."
+            return ProblemError("method_not_allowed", detail, headers={"Allow": allowed})
+        case web.HTTPRequestEntityTooLarge():
+            return ProblemError("body_too_large", f"A body may have {BODY_SIZE_MAX} bytes.")
+        case _:
+            return ProblemError("malformed_request", error.reason)

@@ -1,0 +1,156 @@
+"""The only crossing between the event loop and the actors' threads.
+
+Inwards: what arrives for one event in one tick of the loop becomes one message to its actor. Outwards:
+one wake-up of the loop per commit, however many answers it carries. A future is resolved once: by its
+answer, or at its deadline by `OutcomeUnknown`, since by then nobody here knows what becomes of it.
+
+`deliver` is called on any thread; everything else on the event loop.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import ParamSpec, TypeVar
+
+from boxoffice.actors.directory import Directory
+from boxoffice.actors.event_actor import Requests
+from boxoffice.actors.messages import Answer, Command, EventId, EventStatus, Initialize, OutcomeUnknown
+from boxoffice.actors.ports import Clock, DatabaseAway, Request, Settled
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+ANSWER_TIMEOUT_S = 10.0
+"""The longest that a request waits for its answer."""
+
+SWEEP_S = 0.5
+"""How often deadlines are looked at: an answer may be late by this much."""
+
+READERS = 4
+READS_MAX = 256
+"""Queries running, and queries under way in all: beyond that a reader is told that we are busy."""
+
+
+class Bridge:
+    """Asks actors on behalf of coroutines. Implements `Outlet`."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, clock: Clock, answer_timeout_s: float = ANSWER_TIMEOUT_S
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._answer_timeout_s = answer_timeout_s
+        self._directory: Directory | None = None
+        self._tick: dict[EventId, list[Request]] = {}
+        self._waiting: dict[Request, float] = {}  # by deadline, since every request has the same time
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._reads = 0
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def open(self, directory: Directory) -> None:
+        """Start asking this directory."""
+        self._directory = directory
+        self._sweep()
+
+    @property
+    def directory(self) -> Directory:
+        """The directory that is asked."""
+        if self._directory is None:
+            raise RuntimeError("the bridge is not open yet")
+        return self._directory
+
+    # --- inwards ---------------------------------------------------------------------------------
+
+    async def ask(self, event_id: EventId, command: Command) -> Answer:
+        """Have a command decided; returns when its answer is true for good, or at its deadline."""
+        refusal = self.directory.admit(event_id)
+        if refusal is not None:
+            return refusal
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        if not self._tick:
+            self._loop.call_soon(self._flush)
+        self._tick.setdefault(event_id, []).append(Request(command, future))
+        return await future
+
+    async def initialize(self, event_id: EventId, command: Initialize) -> Answer:
+        """Have a new event made under an id that no event has had."""
+        refusal = self.directory.admit(event_id)
+        if refusal is not None:
+            return refusal
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self.directory.submit_new(event_id, self._stamped([Request(command, future)]))
+        return await future
+
+    def status(self, event_id: EventId) -> EventStatus | None:
+        """The committed status of a resident event, without asking its actor."""
+        return self.directory.status(event_id)
+
+    async def read(self, query: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run a blocking query on a reader thread. Raises DatabaseAway, also when too many are under way."""
+        if self._reads >= READS_MAX:
+            raise DatabaseAway("too many queries are under way")
+        self._reads += 1
+        try:
+            return await self._loop.run_in_executor(self._readers, lambda: query(*args, **kwargs))
+        finally:
+            self._reads -= 1
+
+    def _flush(self) -> None:
+        tick, self._tick = self._tick, {}
+        for event_id, requests in tick.items():
+            self.directory.submit(event_id, self._stamped(requests))
+
+    def _stamped(self, requests: list[Request]) -> Requests:
+        deadline = self._loop.time() + self._answer_timeout_s
+        self._waiting.update(dict.fromkeys(requests, deadline))
+        return Requests(self._clock(), requests)
+
+    # --- outwards --------------------------------------------------------------------------------
+
+    def deliver(self, settled: Sequence[Settled]) -> None:
+        """Resolve the futures of these answers on the event loop, all in one wake-up."""
+        with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(self._settle, settled)
+
+    def _settle(self, settled: Sequence[Settled]) -> None:
+        for each in settled:
+            self.directory.settle(each)
+            for answered in each.answers:
+                self._resolve(answered.request, answered.answer)
+
+    def _resolve(self, request: Request, answer: Answer) -> None:
+        future = request.reply
+        if self._waiting.pop(request, None) is None or not isinstance(future, asyncio.Future):
+            return  # its deadline had passed
+        if not future.done():
+            future.set_result(answer)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        while self._waiting:
+            request, deadline = next(iter(self._waiting.items()))
+            if deadline > now:
+                break
+            self._resolve(request, OutcomeUnknown())
+        self.directory.passivate()
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
+
+    # --- closing ---------------------------------------------------------------------------------
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Admit nothing more and wait until all that was admitted is answered. False at `timeout_s`."""
+        self.directory.close()
+        deadline = self._loop.time() + timeout_s
+        # Once in a process's life; an Event instead would cost something at every answer.
+        while self.directory.in_flight and self._loop.time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        return not self.directory.in_flight
+
+    def close(self) -> None:
+        """Tell everyone who still waits that nobody knows, and end the reader threads."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for request in list(self._waiting):
+            self._resolve(request, OutcomeUnknown())
+        self._readers.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,90 @@
+"""Every way of saying no: RFC 9457 problem documents with a stable `code`, made from answers and errors.
+
+The table below is the whole vocabulary; a client may rely on `code` and `status`, never on the wording of
+`detail`. 4xx is final. 503 means that nothing was changed and asking again is safe; 504 that nobody knows.
+Called on the event loop.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import uuid_utils
+from aiohttp import web
+
+STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
+    "malformed_json": (400, "The body is not JSON"),
+    "malformed_request": (400, "The request is not HTTP as we understand it"),
+    "not_found": (404, "There is nothing at this address"),
+    "event_not_found": (404, "No such event"),
+    "order_not_found": (404, "No such order"),
+    "method_not_allowed": (405, "This address does not take that method"),
+    "sold_out": (409, "Sold out"),
+    "exceeds_capacity": (409, "More than the event has"),
+    "ambiguous_order": (409, "The customer has several orders"),
+    "already_cancelled": (409, "The order is cancelled already"),
+    "body_too_large": (413, "The body is too large"),
+    "unsupported_media_type": (415, "The body is not declared as JSON"),
+    "invalid_request": (422, "The request is not valid"),
+    "internal_error": (500, "A mistake of ours"),
+    "not_applied": (503, "Not applied"),
+    "overloaded": (503, "Too much at once"),
+    "event_unavailable": (503, "The event is out of service"),
+    "outcome_unknown": (504, "Nobody knows whether it was applied"),
+}
+
+RETRY_AFTER_S = {"not_applied": "1", "overloaded": "1", "event_unavailable": "30", "outcome_unknown": "1"}
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one place in the body: its JSON pointer (RFC 6901), and why."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemError(Exception):
+    """A request that is answered by a problem document. `more` joins the document's members."""
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: list[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers
+        self.more = more
+
+    def response(self, request: web.BaseRequest) -> web.Response:
+        """The document, under the request's id (its own, if that is well-formed, or a new one)."""
+        status, title = STATUS_AND_TITLE[self.code]
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid_utils.uuid7().hex
+        document = {
+            "type": f"/problems/{self.code}",
+            "title": title,
+            "status": status,
+            "detail": self.detail,
+            "code": self.code,
+            "requestId": request_id,
+            **({"errors": self.errors} if self.errors else {}),
+            **self.more,
+        }
+        headers = {**(self.headers or {}), "X-Request-ID": request_id}
+        if self.code in RETRY_AFTER_S:
+            headers["Retry-After"] = RETRY_AFTER_S[self.code]
+        return web.Response(
+            body=msgspec.json.encode(document),
+            status=status,
+            content_type="application/problem+json",
+            headers=headers,
+        )

@@ -1,0 +1,13 @@
+"""Alembic's entry: runs the migrations on the connection that `database.upgrade` hands over."""
+
+from alembic import context
+
+from boxoffice.persistence.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    compare_server_default=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

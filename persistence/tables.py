@@ -1,0 +1,75 @@
+"""The tables, as SQLAlchemy Core sees them. The migrations make them; a test compares the two.
+
+`changes` is the truth: append-only, one row a version. `events` and `orders` are a projection of it, kept
+in the same transactions, so that reading needs no replay. The CHECKs are the last line: whatever bug gets
+that far, the database itself will not sell a ticket twice.
+
+There is no foreign key from `orders` or `changes` to `events`: the fence on the event's row has matched
+before either is written, in the same transaction, and a key would cost every booking another look-up.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    Sequence,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import JSON
+
+metadata = MetaData()
+
+event_ids = Sequence("event_ids", metadata=metadata)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("available", Integer, nullable=False),
+    Column("booked", Integer, nullable=False),
+    Column("waiting", Integer, nullable=False, comment="orders in line"),
+    Column("version", BigInteger, nullable=False, comment="of the last change; fenced"),
+    Column("owner_epoch", BigInteger, nullable=False, comment="grows with every owner; fenced"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("capacity > 0", name="events_capacity_is_positive"),
+    CheckConstraint("available >= 0 AND booked >= 0 AND waiting >= 0", name="events_never_oversold"),
+    CheckConstraint("available + booked = capacity", name="events_add_up"),
+    postgresql_with={"fillfactor": "50"},  # one hot row, updated by every commit: room for HOT updates
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("order_id", Uuid(as_uuid=False), primary_key=True),
+    Column("customer", Text, nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("place", BigInteger, comment="grows along the waiting list; only while waiting"),
+    Column("version", BigInteger, nullable=False, comment="the change that made the order what it is"),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("quantity > 0", name="orders_quantity_is_positive"),
+    CheckConstraint("status IN ('confirmed', 'waitlisted', 'cancelled')", name="orders_status_is_known"),
+    CheckConstraint("(status = 'waitlisted') = (place IS NOT NULL)", name="orders_in_line_have_a_place"),
+    postgresql_with={"fillfactor": "90"},
+)
+
+orders_of_customer = Index("orders_of_customer", orders.c.event_id, orders.c.customer)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("event_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("body", JSON, nullable=False),
+)
