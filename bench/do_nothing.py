@@ -35,7 +35,7 @@ async def main(port: int) -> None:
 
     bound = server.bind("127.0.0.1", port)
     app = application([web.post("/book", book)])
-    await server.serve(app, bound, ready=lambda: print("ready", flush=True), drain=nothing)
+    await server.serve(app, bound, ready=lambda: print(f"do nothing at http://127.0.0.1:{bound.getsockname()[1]}", flush=True), drain=nothing)
 
 
 if __name__ == "__main__":

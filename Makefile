@@ -1,0 +1,42 @@
+# Two commands are enough: `make serve` and `make test`. The plain lines behind them stand in the README.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check types bench bench-hot bench-rebuild clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fast,dev]'
+	@touch $@
+
+serve: $(VENV)/.installed ## Set up, then run the server on port 3000 with its own database
+	$(BIN)/boxoffice serve
+
+test: $(VENV)/.installed ## Set up, then run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed types ## Lint, format and types, without changing anything
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+types: # links under which mypy sees the packages by their real names
+	@mkdir -p build/types/boxoffice
+	@for folder in actors http persistence; do ln -sfn ../../../$$folder build/types/boxoffice/$$folder; done
+
+bench: bench-hot bench-rebuild ## Measure the hot path and the rebuild (needs wrk)
+
+bench-hot: $(VENV)/.installed ## Durable bookings per second on one event, as a ratio to a handler that does nothing
+	$(BIN)/python bench/hot_event.py $(ARGS)
+
+bench-rebuild: $(VENV)/.installed ## How fast 500,000 live orders come back at start-up, and what they weigh
+	$(BIN)/python bench/rebuild.py $(ARGS)
+
+clean: ## Remove the virtual environment and what the tools leave behind (never your data)
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -1,0 +1,234 @@
+"""The database behind the engine: its URL, pools of connections, and whether it may be trusted.
+
+This file knows which PostgreSQL we accept, and refuses the rest with one sentence for the operator before the
+first booking. It holds no tables and no queries of the engine, and does not start PostgreSQL (`embedded.py`).
+The composition root calls it at start-up, on the main thread; every call but `normalise`, `describe` and
+`make_engine` waits for the database.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+DRIVER = "postgresql+psycopg2"
+ACCEPTED_SCHEMES = frozenset({"postgres", "postgresql", DRIVER})
+OLDEST_POSTGRES = 14
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+# Held by whoever upgrades the tables. Any fixed number does; this one is "boxoffic" in ASCII.
+UPGRADE_LOCK = 0x626F786F66666963
+
+# What libpq is told unless the URL says otherwise. A peer that vanished without a word is noticed after
+# 10 + 3 * 5 s while we wait for an answer, and after 15 s while we send.
+CONNECTION_DEFAULTS: Mapping[str, str | int] = {
+    "application_name": "boxoffice",
+    "client_encoding": "utf8",
+    "connect_timeout": 5,  # seconds, per address
+    "keepalives": 1,
+    "keepalives_idle": 10,  # seconds
+    "keepalives_interval": 5,  # seconds
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,  # milliseconds
+}
+
+
+class StartupError(Exception):
+    """The engine cannot start; the text is one sentence for the operator, without a password."""
+
+
+def normalise(url: str) -> URL:
+    """The URL with the one driver we use; SQLAlchemy 2.1 alone would read `postgresql://` as psycopg 3.
+
+    Raises StartupError when it is no URL, or names another database or driver.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The text itself is left out: it may hold a password.
+        raise StartupError(
+            "The database URL cannot be read: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE,"
+            " with special characters in the password percent-encoded."
+        ) from None
+    if parsed.drivername not in ACCEPTED_SCHEMES:
+        raise StartupError(
+            f"The database URL begins with {parsed.drivername}://, but only PostgreSQL is supported:"
+            " begin it with postgresql://."
+        )
+    return parsed.set(drivername=DRIVER)
+
+
+def describe(url: URL) -> str:
+    """The URL as an operator would write it, passwords masked."""
+    secrets = {name: "***" for name in ("password", "sslpassword") if name in url.query}
+    shown = url.set(drivername="postgresql").update_query_dict(secrets)
+    return shown.render_as_string(hide_password=True).replace("%2F", "/").replace("%2A", "*")
+
+
+def make_engine(
+    url: str | URL,
+    *,
+    pool_size: int = 5,
+    pool_timeout_s: float = 5.0,
+    statement_timeout_s: float | None = 10.0,
+) -> Engine:
+    """A pool of at most `pool_size` connections; it opens the first one on first use.
+
+    A caller waits for a free connection for at most `pool_timeout_s`. PostgreSQL ends any statement after
+    `statement_timeout_s` (None: never), and any transaction that idles for 10 s, so that a lost peer cannot
+    hold a row for ever. Raises StartupError for a URL that `normalise` refuses.
+    """
+    url = normalise(url) if isinstance(url, str) else url
+    defaults = {name: value for name, value in CONNECTION_DEFAULTS.items() if name not in url.query}
+    return create_engine(
+        url,
+        connect_args={**defaults, "options": _session_options(url, statement_timeout_s)},
+        isolation_level="READ COMMITTED",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_timeout_s,
+        pool_pre_ping=True,
+    )
+
+
+def _session_options(url: URL, statement_timeout_s: float | None) -> str:
+    timeout_ms = 0 if statement_timeout_s is None else max(1, round(statement_timeout_s * 1000))
+    ours = {
+        "idle_in_transaction_session_timeout": "10000",
+        "statement_timeout": str(timeout_ms),
+        "timezone": "UTC",
+    }
+    # connect_args would replace what the URL asks for, so join both; of two equal names the last one wins.
+    theirs = " ".join(url.normalized_query.get("options", ()))
+    return " ".join([theirs, *(f"-c {name}={value}" for name, value in ours.items())]).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What PostgreSQL says about itself, as this engine's own connections see it."""
+
+    version_num: int
+    encoding: str
+    read_only: str
+    fsync: str
+    full_page_writes: str
+    synchronous_commit: str
+
+
+SETTINGS_QUERY = text("""
+    SELECT current_setting('server_version_num')::int AS version_num,
+           current_setting('server_encoding')         AS encoding,
+           current_setting('transaction_read_only')   AS read_only,
+           current_setting('fsync')                   AS fsync,
+           current_setting('full_page_writes')        AS full_page_writes,
+           current_setting('synchronous_commit')      AS synchronous_commit
+""")
+
+
+def check_settings(engine: Engine) -> None:
+    """Raise StartupError when the server cannot be reached, or could lose or refuse what we write."""
+    with _connected(engine) as connection:
+        faults = find_faults(Settings(**connection.execute(SETTINGS_QUERY).one()._mapping))
+    if faults:
+        raise StartupError(f"PostgreSQL at {describe(engine.url)} cannot be used: {'; '.join(faults)}.")
+
+
+def find_faults(settings: Settings) -> list[str]:
+    """Everything that speaks against a server, each with its remedy; empty when it may be used."""
+    faults = []
+    if settings.version_num < OLDEST_POSTGRES * 10_000:
+        version = settings.version_num // 10_000
+        faults.append(f"it is version {version}, and {OLDEST_POSTGRES} or newer is needed")
+    if settings.read_only == "on":
+        faults.append("it is read-only, so give the URL of the primary and not of a standby")
+    if settings.encoding != "UTF8":
+        faults.append(f"the encoding is {settings.encoding}, so make a database with ENCODING 'UTF8'")
+    # Every other value of synchronous_commit waits at least for the primary's own disk.
+    durability = ("fsync", "full_page_writes", "synchronous_commit")
+    if off := [name for name in durability if getattr(settings, name) == "off"]:
+        found, wanted = (" and ".join(f"{name} = {value}" for name in off) for value in ("off", "on"))
+        faults.append(
+            f"with {found} a crash could lose answered bookings, so set {wanted} in postgresql.conf"
+            " (or where ALTER SYSTEM, ALTER DATABASE or ALTER ROLE changed it) and reload it"
+        )
+    return faults
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the tables to this version's form; nothing happens when they are.
+
+    One process upgrades at a time, the others wait. Raises StartupError when the database cannot be reached,
+    refuses a step, or is newer than this version.
+    """
+    with _connected(engine) as connection:
+        # Detached from the pool, closing it ends the database session: lock and time limit go with it.
+        connection.detach()
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": UPGRADE_LOCK})
+        connection.commit()
+        config = _alembic_config()
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            # The one way to get here with scripts that are in order: a revision that we do not know.
+            raise StartupError(_NEWER.format(where=describe(engine.url))) from error
+        connection.commit()
+
+
+def check_schema(engine: Engine) -> None:
+    """Raise StartupError unless the tables have exactly the form that this version writes."""
+    scripts = ScriptDirectory.from_config(_alembic_config())
+    with _connected(engine) as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == scripts.get_current_head():
+        return
+    where = describe(engine.url)
+    if current is None:
+        raise StartupError(
+            f"The database at {where} has no tables of boxoffice yet: run `boxoffice migrate`."
+        )
+    if any(script.revision == current for script in scripts.walk_revisions()):
+        raise StartupError(f"The tables at {where} are of an older boxoffice: run `boxoffice migrate`.")
+    raise StartupError(_NEWER.format(where=where))
+
+
+_NEWER = "The tables at {where} are of a newer boxoffice than this one: install that version."
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    # The option is read with %-interpolation; without a separator Alembic warns.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    """A connection whose failures are told as a StartupError; closed, and rolled back if open, at the end."""
+    where = describe(engine.url)
+    try:
+        connection = engine.connect()
+    except DBAPIError as error:
+        raise StartupError(f"Cannot reach PostgreSQL at {where}: {_reason(error)}.") from error
+    with connection:
+        try:
+            yield connection
+        except DBAPIError as error:
+            raise StartupError(f"PostgreSQL at {where} refused to prepare: {_reason(error)}.") from error
+
+
+def _reason(error: DBAPIError) -> str:
+    """The driver's first line; the rest are hints, and the statement is of no use to an operator."""
+    lines = str(error.orig).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error.orig).__name__

@@ -1,0 +1,59 @@
+"""What tests share: real PostgreSQL servers, a database for each test, and real servers on real sockets."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import postgres
+from tests.support.postgres import Cluster
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="session")
+def embedded_cluster() -> Iterator[Cluster]:
+    """The embedded PostgreSQL."""
+    with postgres.embedded() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def debian_cluster() -> Iterator[Cluster]:
+    """Debian's PostgreSQL, where it is installed."""
+    programs = postgres.debian_programs()
+    if programs is None:
+        pytest.skip("Debian's PostgreSQL is not installed")
+    with postgres.debian(programs) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def database_url(embedded_cluster: Cluster) -> Iterator[str]:
+    """A fresh, migrated database of this test's own, on the embedded PostgreSQL."""
+    with embedded_cluster.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["embedded", "debian"])
+def any_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh, migrated database on each PostgreSQL there is: for contract tests."""
+    cluster: Cluster = request.getfixturevalue(f"{request.param}_cluster")
+    with cluster.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def server(embedded_cluster: Cluster) -> Iterator[Server]:
+    """A server that many tests share; each makes events of its own."""
+    with embedded_cluster.database() as url:
+        server = Server("--database-url", url)
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def own_server(database_url: str) -> Iterator[Server]:
+    """A server and a database of this test's own, to be stopped, killed and started again."""
+    server = Server("--database-url", database_url)
+    yield server
+    if server.process.poll() is None:
+        server.stop()
