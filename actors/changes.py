@@ -20,14 +20,14 @@ class _Change(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=True,
     at: Instant
 
 
-class EventInitialized(_Change, frozen=True, gc=False, tag=True, rename="camel"):
+class EventInitialized(_Change, frozen=True, gc=False):
     """`capacity` tickets went on sale. Always version 1."""
 
     name: str
     capacity: int
 
 
-class TicketsBooked(_Change, frozen=True, gc=False, tag=True, rename="camel"):
+class TicketsBooked(_Change, frozen=True, gc=False):
     """A customer got `quantity` tickets at once."""
 
     order_id: OrderId
@@ -35,7 +35,7 @@ class TicketsBooked(_Change, frozen=True, gc=False, tag=True, rename="camel"):
     quantity: int
 
 
-class CustomerWaitlisted(_Change, frozen=True, gc=False, tag=True, rename="camel"):
+class CustomerWaitlisted(_Change, frozen=True, gc=False):
     """A customer joined the end of the line; this change's version is their place."""
 
     order_id: OrderId
@@ -43,7 +43,7 @@ class CustomerWaitlisted(_Change, frozen=True, gc=False, tag=True, rename="camel
     quantity: int
 
 
-class OrderCancelled(_Change, frozen=True, gc=False, tag=True, rename="camel"):
+class OrderCancelled(_Change, frozen=True, gc=False):
     """An order gave its tickets back, or left the line; `promoted` took what became free."""
 
     order_id: OrderId

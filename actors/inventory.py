@@ -105,7 +105,7 @@ class Inventory:
         """The inventory at `status.version`, made from its live orders in any order.
 
         Only the event's own facts are taken from `status`; what is counted is counted anew from the
-        orders. Compare the result's `status` with the given one before trusting either.
+        orders. Ask for the `contradiction` between the two before trusting either.
         """
         self = cls(status.event_id)
         self._name, self._capacity, self._version, self._at = status.name, status.capacity, status.version, at
@@ -120,6 +120,14 @@ class Inventory:
         self._available = self._capacity - booked
         self._line.update(waiting)
         return self
+
+    def contradiction(self, stored: EventStatus) -> str | None:
+        """Why this cannot be the event that was stored with these numbers; None if it can."""
+        if self.status != stored:
+            return f"its orders make {self.status}, but it is stored as {stored}"
+        if self._line and self._line.peekitem(0)[1].quantity <= self._available:
+            return f"{self._available} tickets lie idle while the first in line could have them"
+        return None
 
     @property
     def version(self) -> int:
@@ -210,7 +218,10 @@ class Inventory:
             case None:
                 return Decision((), OrderUnknown(self._version))
             case set() as several:
-                return Decision((), OrderAmbiguous(tuple(sorted(several)), self._version))
+                oldest_first = sorted(
+                    several, key=lambda order_id: (self._orders[order_id].created_at, order_id)
+                )
+                return Decision((), OrderAmbiguous(tuple(oldest_first), self._version))
             case only:
                 return self._cancel(only, now)
 
@@ -235,7 +246,10 @@ class Inventory:
     # --- applying: nothing below this line decides anything --------------------------------------
 
     def apply(self, change: Change) -> None:
-        """The state after `change`, which must be the next version."""
+        """The state after `change`: one that `decide` made from this state, or the log's next one.
+
+        Takes that on trust. Should it raise all the same, the inventory is half changed: throw it away.
+        """
         match change:
             case TicketsBooked():
                 self._admit(Order(change.order_id, change.customer, change.quantity, CONFIRMED, change.at))

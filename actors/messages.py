@@ -90,7 +90,10 @@ class Initialize(Value, frozen=True, gc=False):
 
 
 class Book(Value, frozen=True, gc=False):
-    """Take `quantity` tickets, all or nothing; join the line if they cannot be had and `waitlist`."""
+    """Take `quantity` tickets (1 or more), all or none; join the line if they are not there and `waitlist`.
+
+    `order_id` must be one that no order has had; it becomes the order's.
+    """
 
     order_id: OrderId
     customer: CustomerId
@@ -143,8 +146,8 @@ class Waitlisted(Value, frozen=True, gc=False):
     version: int
 
 
-class Promotion(Value, frozen=True, gc=False):
-    """An order that left the head of the line with its tickets."""
+class Promotion(Value, frozen=True, gc=False, rename="camel"):
+    """An order that left the head of the line with its tickets. Stored inside the change that did it."""
 
     order_id: OrderId
     customer: CustomerId
@@ -183,7 +186,7 @@ class CapacityExceeded(Value, frozen=True, gc=False):
 
 
 class OrderAmbiguous(Value, frozen=True, gc=False):
-    """Refused: the customer has several live orders, oldest first; say which."""
+    """Refused: the customer has several live orders; say which. The oldest comes first."""
 
     order_ids: tuple[OrderId, ...]
     version: int

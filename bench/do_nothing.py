@@ -33,9 +33,11 @@ async def main(port: int) -> None:
 
     async def nothing() -> None: ...
 
+    def ready() -> None:
+        print(f"do nothing at http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
+
     bound = server.bind("127.0.0.1", port)
-    app = application([web.post("/book", book)])
-    await server.serve(app, bound, ready=lambda: print(f"do nothing at http://127.0.0.1:{bound.getsockname()[1]}", flush=True), drain=nothing)
+    await server.serve(application([web.post("/book", book)]), bound, ready=ready, drain=nothing)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,21 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    Text,
+    cast,
+    extract,
+    func,
+    select,
+    update,
+)
 
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.messages import EventId, EventStatus, Order, OrderStatus
@@ -25,10 +39,16 @@ from boxoffice.persistence.tables import events, orders
 ROWS_PER_FETCH = 20_000
 """Orders read at a time from the server-side cursor: some 5 MB."""
 
+
+def micros_of(moment: Column[Any]) -> ColumnElement[int]:
+    """A timestamptz as an Instant, computed by PostgreSQL: for half a million orders Python takes 1 s."""
+    return cast(extract("epoch", moment) * 1_000_000, BigInteger)
+
+
 _LIVE = (
     select(
-        orders.c.event_id, orders.c.order_id, orders.c.customer, orders.c.quantity, orders.c.place,
-        orders.c.created_at,
+        orders.c.event_id, cast(orders.c.order_id, Text), orders.c.customer, orders.c.quantity,
+        orders.c.place, micros_of(orders.c.created_at),
     )
     .where(orders.c.status.in_([OrderStatus.CONFIRMED.value, OrderStatus.WAITLISTED.value]))
     .order_by(orders.c.event_id)
@@ -94,12 +114,12 @@ def _rebuilt(event: Row[Any], rows: Iterator[Any]) -> Recovered | Corrupt:
         event.version,
     )
     inventory = Inventory.restored(stored, instant(event.changed_at), map(_order, rows))
-    if inventory.status != stored:
-        return Corrupt(stored.event_id, f"its orders make {inventory.status}, but it is stored as {stored}")
+    if (contradiction := inventory.contradiction(stored)) is not None:
+        return Corrupt(stored.event_id, contradiction)
     return Recovered(inventory, event.owner_epoch)
 
 
 def _order(row: Any) -> Order:
     _, order_id, customer, quantity, place, created_at = row
     status = OrderStatus.CONFIRMED if place is None else OrderStatus.WAITLISTED
-    return Order(order_id, customer, quantity, status, instant(created_at), place)
+    return Order(order_id, customer, quantity, status, created_at, place)

@@ -52,7 +52,7 @@ GOLDEN: list[tuple[Change, bytes]] = [
         (
             b'{"kind":"OrderCancelled","version":4,"at":1767225600000000,'
             b'"orderId":"019a0000-0000-7000-8000-000000000001","promoted":['
-            b'{"order_id":"019a0000-0000-7000-8000-000000000002","customer":"ada","quantity":2}]}'
+            b'{"orderId":"019a0000-0000-7000-8000-000000000002","customer":"ada","quantity":2}]}'
         ),
     ),
     (
