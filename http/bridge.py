@@ -8,6 +8,7 @@ answer, or at its deadline by `OutcomeUnknown`, since by then nobody here knows 
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,7 +17,7 @@ from typing import ParamSpec, TypeVar
 from boxoffice.actors.directory import Directory
 from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.messages import Answer, Command, EventId, EventStatus, Initialize, OutcomeUnknown
-from boxoffice.actors.ports import Clock, DatabaseAway, Request, Settled
+from boxoffice.actors.ports import Answered, Clock, DatabaseAway, Request, Settled
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +27,13 @@ ANSWER_TIMEOUT_S = 10.0
 
 SWEEP_S = 0.5
 """How often deadlines are looked at: an answer may be late by this much."""
+
+ANSWERS_PER_TICK = 16
+"""Answers given before the loop looks for new requests again.
+
+Were a commit's answers all given at once, the clients' next requests would all come at once, too, and the
+event loop and the journal would take turns instead of working at the same time.
+"""
 
 READERS = 4
 READS_MAX = 256
@@ -46,6 +54,7 @@ class Bridge:
         self._waiting: dict[Request, float] = {}  # by deadline, since every request has the same time
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._reads = 0
+        self._due: deque[Answered] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
 
     def open(self, directory: Directory) -> None:
@@ -114,10 +123,19 @@ class Bridge:
             self._loop.call_soon_threadsafe(self._settle, settled)
 
     def _settle(self, settled: Sequence[Settled]) -> None:
+        idle = not self._due
         for each in settled:
             self.directory.settle(each)
-            for answered in each.answers:
-                self._resolve(answered.request, answered.answer)
+            self._due.extend(each.answers)
+        if idle:
+            self._answer_some()
+
+    def _answer_some(self) -> None:
+        for _ in range(min(ANSWERS_PER_TICK, len(self._due))):
+            answered = self._due.popleft()
+            self._resolve(answered.request, answered.answer)
+        if self._due:
+            self._loop.call_soon(self._answer_some)
 
     def _resolve(self, request: Request, answer: Answer) -> None:
         future = request.reply
@@ -151,6 +169,8 @@ class Bridge:
         """Tell everyone who still waits that nobody knows, and end the reader threads."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        while self._due:
+            self._answer_some()
         for request in list(self._waiting):
             self._resolve(request, OutcomeUnknown())
         self._readers.shutdown(wait=False, cancel_futures=True)

@@ -31,9 +31,9 @@ from contextlib import suppress
 import psycopg2
 import psycopg2.extensions
 
-from boxoffice.actors.messages import Answer, NotApplied, OutcomeUnknown
+from boxoffice.actors.messages import Answer, EventId, NotApplied, OutcomeUnknown
 from boxoffice.actors.ports import Answered, Entry, Lease, Outlet, Settled
-from boxoffice.persistence.batch import Part, write
+from boxoffice.persistence.batch import Part, prepare, write
 
 log = logging.getLogger(__name__)
 
@@ -107,17 +107,21 @@ class GroupCommitJournal:
         return batch
 
     def _settle(self, batch: Sequence[Entry]) -> list[Settled]:
-        parts: dict[Lease, Part] = {}
-        settled = []
+        settled: list[Settled] = []
+        parts: dict[EventId, Part] = {}
         for entry in batch:
+            part = parts.get(entry.lease.event_id)
+            if part is not None and part.lease is not entry.lease:  # a later owner in this same process
+                settled += self._commit(list(parts.values()))
+                parts.clear()
+                part = None
             if entry.lease.lost:
-                settled.append(
-                    _lost(entry.lease, entry.answers, NotApplied("an earlier change was not written"))
-                )
-            elif (part := parts.get(entry.lease)) is not None:
+                not_written = NotApplied("an earlier change was not written")
+                settled.append(_lost(entry.lease, entry.answers, not_written))
+            elif part is not None:
                 part.add(entry)
             else:
-                parts[entry.lease] = Part(entry)
+                parts[entry.lease.event_id] = Part(entry)
         return settled + self._commit(list(parts.values()))
 
     def _commit(self, parts: list[Part]) -> list[Settled]:
@@ -125,7 +129,7 @@ class GroupCommitJournal:
         if not parts:
             return []
         try:
-            lost = self._transaction(parts)
+            held = self._transaction(parts)
         except _InDoubt:
             return [_lost(part.lease, part.answers, OutcomeUnknown()) for part in parts]
         except BaseException as failure:  # even a MemoryError must leave nobody waiting
@@ -137,26 +141,28 @@ class GroupCommitJournal:
             return [_lost(part.lease, part.answers, answer) for part in parts]
         moved = NotApplied("the event has another owner now")
         return [
-            _lost(part.lease, part.answers, moved)
-            if part.lease in lost
-            else Settled(part.lease, part.answers, status=part.status if part.changes else None)
+            Settled(part.lease, part.answers, status=part.status if part.changes else None)
+            if part.lease.event_id in held
+            else _lost(part.lease, part.answers, moved)
             for part in parts
         ]
 
-    def _transaction(self, parts: list[Part]) -> set[Lease]:
-        """Commit the parts whose fence holds; return the leases of the others."""
+    def _transaction(self, parts: list[Part]) -> set[EventId]:
+        """Commit the parts whose fence holds; return the events of those."""
         connection = self._connection
         if connection is None:
-            connection = self._connection = self._connect()
+            connection = self._connect()
+            prepare(connection)
+            self._connection = connection
         committing = False
         try:
             with connection.cursor() as cursor:
-                lost = write(cursor, parts)
+                held = write(cursor, parts)
                 committing = True
                 cursor.execute("COMMIT")
                 if cursor.statusmessage != "COMMIT":
                     raise _RolledBack(f"COMMIT was answered by {cursor.statusmessage}")
-            return lost
+            return held
         except BaseException as failure:
             refused = not committing or _is_refusal(failure, connection)
             if not (refused and self._roll_back(connection)):

@@ -16,12 +16,8 @@ from boxoffice.actors.changes import (
     EventInitialized,
     OrderCancelled,
     TicketsBooked,
-    encode,
 )
-from boxoffice.actors.messages import EventId, Instant, OrderId
-
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_NULL = "\\N"
+from boxoffice.actors.messages import Instant, OrderId
 
 
 class OrderRow(msgspec.Struct):
@@ -78,28 +74,6 @@ class OrderRows:
             self.altered[order_id] = OrderUpdate(status, version)
         else:
             row.status, row.place, row.version = status, None, version
-
-
-def order_line(event_id: EventId, order_id: OrderId, row: OrderRow) -> str:
-    """One line of `COPY orders` in its text form."""
-    place = _NULL if row.place is None else row.place
-    return (
-        f"{event_id}\t{order_id}\t{copy_text(row.customer)}\t{row.quantity}\t{row.status}\t{place}"
-        f"\t{row.version}\t{timestamp(row.created_at)}\n"
-    )
-
-
-def change_line(event_id: EventId, change: Change) -> str:
-    """One line of `COPY changes` in its text form. JSON has no raw control characters to escape."""
-    body = encode(change).decode().replace("\\", "\\\\")
-    return f"{event_id}\t{change.version}\t{timestamp(change.at)}\t{body}\n"
-
-
-def copy_text(text: str) -> str:
-    """`text` as COPY's text form wants it: backslash, tab, newline and carriage return escaped."""
-    if text.isprintable() and "\\" not in text:  # nearly always; no control character is printable
-        return text
-    return text.translate(_ESCAPES)
 
 
 @lru_cache(maxsize=64)  # a batch has a handful of distinct times
