@@ -161,7 +161,7 @@ class Bridge:
         self.directory.close()
         deadline = self._loop.time() + timeout_s
         # Once in a process's life; an Event instead would cost something at every answer.
-        while self.directory.in_flight and self._loop.time() < deadline:  # noqa: ASYNC110
+        while (self.directory.in_flight or self._due) and self._loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         return not self.directory.in_flight
 
