@@ -5,6 +5,7 @@ directory whom to load; tells the event's actor what came of it.
 """
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -39,7 +40,8 @@ class Loader(pykka.ThreadingActor):
             outcome: object = self._recovery.load(message.event_id)
         except DatabaseAway as away:
             outcome = NotLoaded(str(away))
-        except Exception:
+        except BaseException:  # even a MemoryError: whoever waits for the event must hear of it
             log.exception("event %s could not be loaded", message.event_id)
             outcome = NotLoaded("the event could not be loaded")
-        message.actor.tell(outcome)
+        with suppress(pykka.ActorDeadError):  # it was stopped meanwhile, and nobody waits any more
+            message.actor.tell(outcome)

@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.messages import Instant
-from boxoffice.actors.ports import Corrupt, DatabaseAway
+from boxoffice.actors.ports import DatabaseAway
 from boxoffice.http import server
 from boxoffice.http.app import application
 from boxoffice.http.bridge import Bridge
@@ -39,7 +39,7 @@ from boxoffice.persistence.recovery import DatabaseRecovery
 
 DEFAULT_DATA_DIR = Path("boxoffice-data")
 
-DRAIN_S = 5.0
+DRAIN_S = 4.0
 """How long requests that were admitted may still take after SIGTERM. The whole exit takes 10 s at most."""
 
 app = cyclopts.App(name="boxoffice", help="A ticket booking engine for events that sell out.")
@@ -50,7 +50,7 @@ def main() -> None:
     """The command `boxoffice`."""
     try:
         app()
-    except StartupError as error:
+    except (StartupError, server.ListenError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
@@ -66,11 +66,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
     # Until the event loop listens for it, SIGTERM ends us by way of every `finally`.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with ExitStack() as stack:
-        try:
-            bound = stack.enter_context(server.bind(settings.host, settings.port))
-        except OSError as error:
-            reason = error.strerror or error
-            raise StartupError(f"Cannot listen on {settings.host}:{settings.port}: {reason}.") from None
+        bound = stack.enter_context(server.bind(settings.host, settings.port))
         url, shown = stack.enter_context(_database(settings))
         engines = _Engines(url)
         stack.callback(engines.dispose)
@@ -159,8 +155,6 @@ def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             task = progress.add_task("", total=total)
             for found in recovery.load_open():
-                if isinstance(found, Corrupt):
-                    console.print(f"Event {found.event_id} is refused: {found.reason}")
                 directory.adopt(found)
                 progress.advance(task)
     except DatabaseAway as away:

@@ -15,22 +15,33 @@ BACKLOG = 4096
 
 KEEPALIVE_S = 75.0
 
+
+class ListenError(Exception):
+    """The address cannot be listened on; the text says which and why."""
+
+
 Drain = Callable[[], Awaitable[None]]
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A bound socket that does not listen yet. Raises OSError if the address cannot be had."""
+    """A bound socket that does not listen yet: nobody is kept waiting by a server that is still starting.
+
+    Raises ListenError if the address cannot be had, for example because another server listens there.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4]
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
+        address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4]
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
-        bound.listen(BACKLOG)
-    except OSError:
+    except OSError as error:
         bound.close()
-        raise
+        raise _listen_error(host, port, error) from error
     return bound
+
+
+def _listen_error(host: str, port: int, error: OSError) -> ListenError:
+    return ListenError(f"Cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}.")
 
 
 async def serve(
@@ -38,7 +49,7 @@ async def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; then stop accepting, `drain`, and close what is left.
 
-    `ready` is called once requests are answered.
+    `ready` is called once requests are answered. Raises ListenError if another server was faster.
     """
     runner = web.AppRunner(
         app, access_log=None, handle_signals=False, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=1.0
@@ -50,7 +61,11 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            host, port = bound.getsockname()[:2]
+            raise _listen_error(host, port, error) from error
         ready()
         await stop.wait()
         await site.stop()
