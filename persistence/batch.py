@@ -166,23 +166,25 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
         for change in part.changes
     ]
     return [
-        *_columns(events, 8, quoted=(7,)),
-        *_columns(added, 8, quoted=(2, 7)),
+        *_columns(events, 8),
+        *_columns(added, 8, texts=(2,)),
         *_columns(altered, 4),
-        *_columns(changes, 4, quoted=(2, 3)),
+        *_columns(changes, 4, texts=(3,)),
     ]
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int, quoted: Sequence[int] = ()) -> Iterable[str]:
-    """Array literals of the rows' columns; those not `quoted` are numbers, ids and names of ours."""
+def _columns(rows: Sequence[tuple[Any, ...]], width: int, texts: Sequence[int] = ()) -> Iterable[str]:
+    """Array literals of the rows' columns. What is not in `texts` is a number, an id, a time or a name of
+    ours, and needs no quotes.
+    """
     for number, column in enumerate(zip(*rows, strict=True) if rows else [()] * width):
-        yield array_of_texts(column) if number in quoted else "{" + ",".join(map(str, column)) + "}"
+        yield array_of_texts(column) if number in texts else "{" + ",".join(map(str, column)) + "}"
 
 
-def array_of_texts(texts: Iterable[str]) -> str:
-    """PostgreSQL's literal of an array of any texts: in double quotes, those and backslashes escaped."""
-    return '{"' + '","'.join([_escaped(text) for text in texts]) + '"}' if texts else "{}"
+def array_of_texts(texts: Sequence[str]) -> str:
+    """PostgreSQL's literal of an array of texts: in double quotes, those and backslashes escaped.
 
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+    NUL, which no text of PostgreSQL's can hold, parts them while all are escaped at once.
+    """
+    escaped = "\0".join(texts).replace("\\", "\\\\").replace('"', '\\"')
+    return '{"' + escaped.replace("\0", '","') + '"}' if texts else "{}"
