@@ -1,42 +1,96 @@
-"""A real `boxoffice serve` in a process of its own, as a user runs it."""
+"""A real `boxoffice` in a process of its own, as a user runs it, and ways to talk to it.
 
+Everything here blocks; a load of many clients at once is made with `tests/e2e/load.py`.
+"""
+
+import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 COMMAND = str(Path(sys.executable).with_name("boxoffice"))
 START_S = 30.0
-QUIET = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "PORT", "HOST")}
+STOP_S = 15.0
+SETTINGS = ("DATABASE_URL", "PORT", "HOST", "BOXOFFICE_DATA_DIR", "LOG_LEVEL")
+QUIET = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: the status, the headers (any case will do), and the body."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended that was not to run on."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ended:
+    """Run `boxoffice` with these arguments to its end."""
+    done = subprocess.run(
+        [COMMAND, *arguments],
+        check=False, capture_output=True, text=True, timeout=START_S, env={**QUIET, **(env or {})}, cwd=cwd,
+    )  # fmt: skip
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 class Server:
-    """Starts with what follows `boxoffice serve` on its command line; port 0 unless that says otherwise."""
+    """Starts with what follows `boxoffice serve` on its command line; port 0 unless `env` has a PORT."""
 
-    def __init__(self, *options: str, cwd: Path | None = None) -> None:
+    def __init__(
+        self, *options: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, wait: bool = True
+    ) -> None:
         self._options = options
         self._cwd = cwd
+        self._env = {"PORT": "0", **QUIET, **(env or {})}
         self.url = ""
-        self.start()
+        self.start(wait=wait)
 
-    def start(self) -> None:
-        """Start, and wait until it is open."""
-        command = [COMMAND, "serve", "--port", "0", *self._options]
+    def start(self, *, wait: bool = True) -> None:
+        """Start, and wait until it is open unless told not to."""
+        command = [COMMAND, "serve", *self._options]
         self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=QUIET, cwd=self._cwd
-        )
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+            env=self._env, cwd=self._cwd,
+        )  # fmt: skip
         self.said: list[str] = []
+        self.url = ""
         self._open = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        if wait:
+            self.wait_until_open()
+
+    def wait_until_open(self) -> None:
+        """Wait for the start-up line."""
         if not self._open.wait(START_S) or not self.url:
             self.process.kill()
+            self.process.wait()
             raise AssertionError("the server did not open:\n" + "".join(self.said))
 
     def _read(self) -> None:
@@ -52,7 +106,12 @@ class Server:
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; returns the exit code."""
         self.process.send_signal(number)
-        code = self.process.wait(15)
+        try:
+            code = self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
         self._reader.join(5)
         return code
 
@@ -60,18 +119,62 @@ class Server:
         """`kill -9`."""
         self.stop(signal.SIGKILL)
 
-    def call(self, method: str, path: str, body: object | None = None) -> tuple[int, Any]:
-        """One request, from a thread that may block: the status and the JSON document."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data, {"Content-Type": "application/json"}, method=method
-        )
+    def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End by a signal, and start again with the same options."""
+        self.stop(number)
+        self.start()
+
+    @property
+    def database_url(self) -> str:
+        """The `--database-url` it was given."""
+        return self._options[self._options.index("--database-url") + 1]
+
+    # --- talking to it ---------------------------------------------------------------------------
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = urlsplit(self.url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return parts.hostname, parts.port
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """One request just as it is given, on a connection of its own."""
+        connection = http.client.HTTPConnection(*self.address, timeout=20)
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, json.load(answer)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
+            connection.request(method, path, body, dict(headers or {}))
+            answer = connection.getresponse()
+            return Reply(answer.status, answer.headers, answer.read())
+        finally:
+            connection.close()
+
+    def send_raw(self, *pieces: bytes, finish: bool = True) -> bytes:
+        """Whatever comes back for these bytes until the server closes, or for 5 s.
+
+        `finish` closes our direction after the last piece.
+        """
+        received = b""
+        with socket.create_connection(self.address, timeout=5) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                for piece in pieces:
+                    client.sendall(piece)
+                if finish:
+                    client.shutdown(socket.SHUT_WR)
+                while chunk := client.recv(65_536):
+                    received += chunk
+            except (ConnectionError, TimeoutError):
+                pass
+        return received
+
+    def call(self, method: str, path: str, body: object | None = None) -> tuple[int, Any]:
+        """One request with a JSON body: the status and the JSON document."""
+        data = None if body is None else json.dumps(body).encode()
+        reply = self.send(method, path, data, JSON)
+        return reply.status, reply.document
 
     def post(self, path: str, **body: object) -> tuple[int, Any]:
         """`POST` with these fields."""
@@ -80,3 +183,36 @@ class Server:
     def get(self, path: str) -> tuple[int, Any]:
         """`GET`."""
         return self.call("GET", path)
+
+    # --- what most tests begin with --------------------------------------------------------------
+
+    def event(self, tickets: int = 1, name: str = "Tech Conference 2025") -> str:
+        """The id of a new event."""
+        status, event = self.post("/initialize", eventName=name, totalTickets=tickets)
+        assert status == 201, event
+        event_id: str = event["eventId"]
+        return event_id
+
+    def book(self, event_id: str, user_id: str, quantity: int = 1) -> Any:
+        """The order that a customer got, confirmed or waiting."""
+        status, order = self.post("/book", eventId=event_id, userId=user_id, quantity=quantity)
+        assert status in (201, 202), order
+        return order
+
+    def cancel(self, order: Any) -> Any:
+        """The order, cancelled, with those promoted."""
+        status, cancelled = self.post("/cancel", orderId=order["orderId"])
+        assert status == 200, cancelled
+        return cancelled
+
+    def status(self, event_id: str) -> Any:
+        """The event's numbers."""
+        status, event = self.get(f"/status/{event_id}")
+        assert status == 200, event
+        return event
+
+    def order(self, order: Any) -> Any:
+        """The order as it is now."""
+        status, found = self.get(f"/orders/{order['orderId']}")
+        assert status == 200, found
+        return found

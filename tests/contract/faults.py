@@ -1,0 +1,120 @@
+"""Connections that meet with an accident at a given point, for real: the server's process is ended.
+
+Only the moment is arranged; the errors are PostgreSQL's and the driver's own.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from tests.contract.support import DEADLINE_S, connect
+
+Accident = Callable[[Cursor, Callable[[], None]], None]
+"""Gets the cursor and the call that was about to be made."""
+
+
+class Faults:
+    """Connects for the journal. Each accident in the lists happens once, at the next such call."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.at_connect: list[Exception] = []
+        self.at_write: list[Accident] = []
+        self.at_commit: list[Accident] = []
+        self.opened = 0
+
+    def connect(self) -> Connection:
+        if self.at_connect:
+            raise self.at_connect.pop(0)
+        self.opened += 1
+        faults = self
+
+        class FaultyCursor(Cursor):
+            def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002
+                def call() -> None:
+                    super(FaultyCursor, self).execute(query, vars)
+
+                accidents = faults._due_at(str(query))
+                if accidents:
+                    accidents.pop(0)(self, call)
+                else:
+                    call()
+
+        return connect(self._url, application_name="journal", cursor_factory=FaultyCursor)
+
+    def _due_at(self, query: str) -> list[Accident]:
+        if query == "COMMIT":
+            return self.at_commit
+        return self.at_write if "EXECUTE write_batch" in query else []
+
+    # --- accidents -------------------------------------------------------------------------------
+
+    def lost_before(self, cursor: Cursor, call: Callable[[], None]) -> None:
+        """The server's process is gone when the statement is sent."""
+        self._end_backend_of(cursor)
+        call()
+
+    def lost_after(self, cursor: Cursor, call: Callable[[], None]) -> None:
+        """The server has executed the statement; its answer never comes."""
+        call()
+        self._end_backend_of(cursor)
+        cursor.execute("SELECT 'the answer'")
+
+    def _end_backend_of(self, cursor: Cursor) -> None:
+        admin = connect(self._url)
+        try:
+            with admin.cursor() as other:
+                pid = cursor.connection.info.backend_pid
+                other.execute("SELECT pg_terminate_backend(%s, 10000)", (pid,))
+                assert other.fetchall() == [(True,)]
+        finally:
+            admin.close()
+
+
+def transaction_aborted(cursor: Cursor, call: Callable[[], None]) -> None:
+    """PostgreSQL has given the transaction up, so it answers COMMIT with ROLLBACK."""
+    try:
+        cursor.execute("SELECT 1 / 0")
+    except psycopg2.DataError:
+        call()
+
+
+class Held:
+    """The call waits until it is let go: `with held:` goes on once it is reached, and lets it go at the end."""
+
+    def __init__(self) -> None:
+        self._reached, self._released = threading.Event(), threading.Event()
+
+    def __call__(self, _cursor: Cursor, call: Callable[[], None]) -> None:
+        self._reached.set()
+        assert self._released.wait(DEADLINE_S)
+        call()
+
+    def __enter__(self) -> None:
+        assert self._reached.wait(DEADLINE_S)
+
+    def __exit__(self, *_: object) -> None:
+        self._released.set()
+
+
+def raising(failure: BaseException) -> Accident:
+    """The call raises this, and the server hears nothing of it."""
+
+    def accident(_cursor: Cursor, _call: Callable[[], None]) -> None:
+        raise failure
+
+    return accident
+
+
+def raising_after(failure: BaseException) -> Accident:
+    """The call is made, and then this is raised."""
+
+    def accident(_cursor: Cursor, call: Callable[[], None]) -> None:
+        call()
+        raise failure
+
+    return accident

@@ -1,0 +1,200 @@
+"""The connection is lost at every point of a transaction: what was not written is "not applied", what may
+have been is "unknown", and the journal is back at work by itself.
+"""
+
+from collections.abc import Callable
+
+import psycopg2
+import pytest
+
+from boxoffice.actors.messages import Answer, EventId, NotApplied, OutcomeUnknown
+from boxoffice.persistence.journal import GroupCommitJournal
+from boxoffice.persistence.recovery import DatabaseRecovery
+from tests.contract.faults import Accident, Faults, raising, raising_after, transaction_aborted
+from tests.contract.support import OTHER, Outlet, Owner, Stored, answers_of, book, taken_over
+
+AWAY = NotApplied("the database is away")
+REFUSED = NotApplied("the database refused it")
+
+
+@pytest.fixture
+def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
+    """The owner of an event with 100 tickets."""
+    owner = Owner()
+    journal.append(owner.open(100))
+    outlet.answers(1)
+    return owner
+
+
+class AtWork:
+    """A journal, and the question whether it goes on after whatever happened."""
+
+    def __init__(
+        self, journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    ) -> None:
+        self._journal, self._outlet, self._stored, self._recovery = journal, outlet, stored, recovery
+
+    def told(self, owner: Owner) -> list[Answer]:
+        """What this owner's next customers hear; whoever comes after them is refused."""
+        entry, behind = owner.decide(book(), book()), owner.decide(book())
+        self._journal.append(entry)
+        answers = self._outlet.answer_to(entry)
+        assert owner.lease.lost
+        self._journal.append(behind)
+        assert self._outlet.answer_to(behind) == [NotApplied("an earlier change was not written")]
+        return answers
+
+    def goes_on(self) -> bool:
+        """Whether the next owner's bookings, and those of a new event, are written."""
+        rebuilt, other = taken_over(self._recovery), Owner(OTHER)
+        for owner, entry in ((rebuilt, rebuilt.decide(book())), (other, other.open(5, book()))):
+            self._journal.append(entry)
+            assert self._outlet.answer_to(entry) == answers_of(entry)
+            assert self._stored.is_as(owner)
+        return True
+
+
+@pytest.fixture
+def at_work(
+    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+) -> AtWork:
+    return AtWork(journal, outlet, stored, recovery)
+
+
+def test_a_connection_lost_between_two_batches(at_work: AtWork, stored: Stored, owner: Owner) -> None:
+    assert stored.end_sessions("journal") == 1
+    assert at_work.told(owner) == [AWAY] * 2
+    assert stored.version() == 1
+    assert at_work.goes_on()
+
+
+def test_a_connection_lost_before_the_batch_is_written(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    faults.at_write.append(faults.lost_before)
+    assert at_work.told(owner) == [AWAY] * 2
+    assert stored.version() == 1
+    assert at_work.goes_on()
+
+
+def test_a_connection_lost_before_commit_was_sent(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    faults.at_write.append(faults.lost_after)
+    assert at_work.told(owner) == [AWAY] * 2
+    assert stored.version() == 1
+    assert stored.orders() == []
+    assert at_work.goes_on()
+
+
+def test_a_commit_that_never_arrived_is_in_doubt(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    faults.at_commit.append(faults.lost_before)
+    assert at_work.told(owner) == [OutcomeUnknown()] * 2
+    assert stored.version() == 1
+    assert stored.orders() == []
+    assert at_work.goes_on()
+
+
+def test_a_commit_whose_answer_is_lost_is_in_doubt(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    faults.at_commit.append(faults.lost_after)
+    assert at_work.told(owner) == [OutcomeUnknown()] * 2
+    assert stored.version() == 3
+    assert len(stored.orders()) == 2
+    assert at_work.goes_on()
+
+
+@pytest.mark.parametrize("accident", [raising, raising_after])
+@pytest.mark.parametrize("failure", [MemoryError("none left"), psycopg2.OperationalError("timeout expired")])
+def test_whatever_else_is_raised_at_commit_is_in_doubt(
+    accident: Callable[[BaseException], Accident],
+    failure: Exception,
+    at_work: AtWork,
+    faults: Faults,
+    owner: Owner,
+) -> None:
+    faults.at_commit.append(accident(failure))
+    assert at_work.told(owner) == [OutcomeUnknown()] * 2
+    assert at_work.goes_on()
+
+
+def test_all_events_of_a_batch_in_doubt_are_told_so(
+    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+) -> None:
+    owners = [Owner(EventId(number)) for number in range(1, 6)]
+    for owner in owners:
+        waiting_journal.append(owner.open(5, book()))
+    faults.at_commit.append(faults.lost_after)
+    waiting_journal.start()
+    assert outlet.answers(10) == [OutcomeUnknown()] * 10
+    assert all(stored.is_as(owner) for owner in owners)
+
+
+def test_a_commit_answered_by_a_rollback_is_a_refusal(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    faults.at_commit.append(transaction_aborted)
+    assert at_work.told(owner) == [REFUSED] * 2
+    assert stored.version() == 1
+    assert faults.opened == 1
+    assert at_work.goes_on()
+
+
+def test_a_commit_refused_by_a_deferred_constraint_is_a_refusal_of_that_event_alone(
+    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+) -> None:
+    stored.run("""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'not today' USING ERRCODE = 'check_violation'; END $$;
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW WHEN (NEW.customer = 'ben') EXECUTE FUNCTION refuse();
+    """)
+    sound, sick = Owner(), Owner(OTHER)
+    entries = [sound.open(5, book("ada")), sick.open(5, book("ben"))]
+    for entry in entries:
+        waiting_journal.append(entry)
+    waiting_journal.start()
+    assert outlet.answer_to(entries[0]) == answers_of(entries[0])
+    assert outlet.answer_to(entries[1]) == [REFUSED] * 2
+    assert stored.is_as(sound)
+    assert stored.status(OTHER) is None
+    assert faults.opened == 1
+
+
+def test_a_database_that_cannot_be_reached_is_away_until_it_is_back(
+    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+) -> None:
+    faults.at_connect += [psycopg2.OperationalError("connection refused"), RuntimeError("a bug")]
+    waiting_journal.start()
+    for number, answers in enumerate([[AWAY] * 2, [AWAY] * 2, None]):
+        owner = Owner(EventId(number + 1))
+        entry = owner.open(5, book())
+        waiting_journal.append(entry)
+        assert outlet.answer_to(entry) == (answers or answers_of(entry))
+        assert owner.lease.lost == bool(answers)
+    assert stored.rows("SELECT id FROM events") == [(3,)]
+
+
+def test_a_database_that_is_away_is_so_for_every_event_of_the_batch(
+    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet
+) -> None:
+    faults.at_connect.append(psycopg2.OperationalError("connection refused"))
+    for number in range(1, 21):
+        waiting_journal.append(Owner(EventId(number)).open(5, book()))
+    waiting_journal.start()
+    assert outlet.answers(40) == [AWAY] * 40
+    assert faults.opened == 0, "it is not tried again for each of them"
+
+
+def test_stopping_without_a_database_leaves_nobody_waiting(
+    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet
+) -> None:
+    faults.at_connect += [psycopg2.OperationalError("connection refused")] * 10
+    for number in range(1, 6):
+        waiting_journal.append(Owner(EventId(number)).open(5, book()))
+    waiting_journal.start()
+    assert waiting_journal.stop()
+    assert outlet.answers(10) == [AWAY] * 10

@@ -1,0 +1,136 @@
+"""The migrations make what `tables.py` says, can go back and forth, and guard what no bug may break."""
+
+from collections.abc import Iterator
+
+import psycopg2.errors
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import IntegrityError
+
+from boxoffice.persistence import database
+from boxoffice.persistence.journal import GroupCommitJournal
+from boxoffice.persistence.tables import metadata
+from tests.contract.support import EVENT, Outlet, Owner, Stored, book
+
+CATALOGUES = {
+    "columns": """
+        SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attnum,
+               pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+          LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+         WHERE c.relnamespace = CAST(:schema AS regnamespace) AND c.relkind = 'r' AND a.attnum > 0""",
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, contype::text, pg_get_constraintdef(oid)
+          FROM pg_constraint WHERE connamespace = CAST(:schema AS regnamespace)""",
+    "indexes": """
+        SELECT tablename, indexname, replace(indexdef, schemaname || '.', '')
+          FROM pg_indexes WHERE schemaname = :schema""",
+    "storage": """
+        SELECT relname, relkind::text, reloptions::text, relpersistence::text
+          FROM pg_class WHERE relnamespace = CAST(:schema AS regnamespace) AND relkind IN ('r', 'S')""",
+    "sequences": """
+        SELECT sequencename, start_value, min_value, max_value, increment_by, cycle
+          FROM pg_sequences WHERE schemaname = :schema""",
+}
+ALEMBICS_OWN = "alembic_version"
+
+
+@pytest.fixture
+def connection(engine: Engine) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        yield connection
+
+
+def catalogue(connection: Connection, name: str, schema: str) -> set[tuple[object, ...]]:
+    """What PostgreSQL knows of this schema's tables, our own ones only."""
+    connection.execute(text(f"SET LOCAL search_path TO {schema}"))
+    rows = connection.execute(text(CATALOGUES[name]), {"schema": schema})
+    return {tuple(row) for row in rows if ALEMBICS_OWN not in str(row[0])}
+
+
+def test_alembic_finds_no_difference_between_the_tables_and_the_migrations(connection: Connection) -> None:
+    context = MigrationContext.configure(
+        connection, opts={"compare_type": True, "compare_server_default": True}
+    )
+    assert compare_metadata(context, metadata) == []
+
+
+@pytest.mark.parametrize("name", CATALOGUES)
+def test_the_migrations_make_what_the_tables_say(name: str, connection: Connection) -> None:
+    """Down to the names and texts of the CHECKs, which Alembic does not compare."""
+    connection.execute(text("CREATE SCHEMA said"))
+    connection.execute(text("SET LOCAL search_path TO said"))
+    metadata.create_all(connection, checkfirst=False)
+    migrated, said = (catalogue(connection, name, schema) for schema in ("public", "said"))
+    assert migrated == said
+    assert migrated, "there is something to compare"
+
+
+def test_the_migrations_go_back_and_forth(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(database.MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with engine.connect() as connection:
+        before = {name: catalogue(connection, name, "public") for name in CATALOGUES}
+        connection.rollback()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        connection.commit()
+        assert inspect(connection).get_table_names() == [ALEMBICS_OWN]
+        assert inspect(connection).get_sequence_names() == []
+        connection.commit()
+    database.upgrade(engine)
+    database.check_schema(engine)
+    with engine.connect() as connection:
+        assert {name: catalogue(connection, name, "public") for name in CATALOGUES} == before
+
+
+def test_upgrading_what_is_up_to_date_changes_nothing(
+    engine: Engine, journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+) -> None:
+    owner = Owner()
+    journal.append(owner.open(5, book()))
+    outlet.answers(2)
+    database.upgrade(engine)
+    assert stored.is_as(owner)
+
+
+BY_HAND = [
+    ("events_never_oversold", "UPDATE events SET available = -1, booked = capacity + 1"),
+    ("events_never_oversold", "UPDATE events SET booked = -1, available = capacity + 1"),
+    ("events_never_oversold", "UPDATE events SET waiting = -1"),
+    ("events_add_up", "UPDATE events SET booked = booked + 1"),
+    ("events_add_up", "UPDATE events SET available = available - 1"),
+    ("events_add_up", "UPDATE events SET capacity = capacity + 1"),
+    ("events_capacity_is_positive", "UPDATE events SET capacity = 0, available = 0, booked = 0"),
+    ("orders_quantity_is_positive", "UPDATE orders SET quantity = 0"),
+    ("orders_quantity_is_positive", "UPDATE orders SET quantity = -1"),
+    ("orders_status_is_known", "UPDATE orders SET status = 'free'"),
+    ("orders_in_line_have_a_place", "UPDATE orders SET status = 'waitlisted'"),
+    ("orders_in_line_have_a_place", "UPDATE orders SET place = 1"),
+    ("orders_pkey", "INSERT INTO orders SELECT * FROM orders"),
+    ("changes_pkey", "INSERT INTO changes SELECT * FROM changes"),
+    ("events_pkey", "INSERT INTO events SELECT * FROM events"),
+]
+
+
+@pytest.mark.parametrize(("guard", "statement"), BY_HAND)
+def test_the_database_itself_refuses(
+    guard: str, statement: str, journal: GroupCommitJournal, outlet: Outlet, connection: Connection
+) -> None:
+    journal.append(Owner(EVENT).open(5, book()))
+    outlet.answers(2)
+    with pytest.raises(IntegrityError) as refused:
+        connection.execute(text(statement))
+    assert isinstance(refused.value.orig, psycopg2.errors.IntegrityError)
+    assert refused.value.orig.diag.constraint_name == guard
+
+
+@pytest.mark.parametrize("table", metadata.tables)
+def test_nothing_is_optional_but_a_place_in_line(table: str) -> None:
+    optional = {column.name for column in metadata.tables[table].columns if column.nullable}
+    assert optional == ({"place"} if table == "orders" else set())

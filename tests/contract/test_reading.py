@@ -1,0 +1,157 @@
+"""Questions that need no actor are answered from what is committed."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pytest
+from sqlalchemy import Engine
+
+from boxoffice.actors.messages import Cancel, CustomerId, EventId, Found, Instant, Order, OrderStatus
+from boxoffice.actors.ports import DatabaseAway
+from boxoffice.persistence.database import make_engine
+from boxoffice.persistence.journal import GroupCommitJournal
+from boxoffice.persistence.reading import DatabaseReading
+from tests.contract.support import EVENT, NOW, OTHER, Outlet, Owner, Stored, book, connect, new_order_id
+
+ADA, BEN = CustomerId("ada"), CustomerId("ben")
+Question: TypeAlias = Callable[[DatabaseReading], object]
+
+
+@pytest.fixture
+def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
+    owner = Owner()
+    journal.append(owner.open(2))
+    outlet.answers(1)
+    return owner
+
+
+def test_the_status_is_the_committed_one(
+    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    assert reading.status(EVENT) == owner.inventory.status
+    committed = owner.inventory.status
+    entry = owner.decide(book("ada", 2), book("ben"))
+    assert reading.status(EVENT) == committed
+    journal.append(entry)
+    outlet.answers(3)
+    assert reading.status(EVENT) == owner.inventory.status
+    assert reading.status(OTHER) is None
+
+
+def test_what_is_not_committed_is_not_seen(
+    owner: Owner, any_database_url: str, reading: DatabaseReading
+) -> None:
+    other = connect(any_database_url)
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN; UPDATE events SET available = 0, booked = 2, version = 9")
+        assert reading.status(EVENT) == owner.inventory.status
+    other.close()
+
+
+def test_an_order_is_found_as_it_is_stored_and_as_it_ended(
+    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    booking, waiting = book("ada", 2), book("ben", 1)
+    journal.append(owner.decide(booking, waiting, at=NOW + 1))
+    outlet.answers(3)
+    made_at = Instant(NOW + 1)
+    confirmed = Order(booking.order_id, ADA, 2, OrderStatus.CONFIRMED, made_at)
+    in_line = Order(waiting.order_id, BEN, 1, OrderStatus.WAITLISTED, made_at, 3)
+    assert reading.order(EVENT, booking.order_id) == Found(confirmed, None, 3)
+    assert reading.order(EVENT, waiting.order_id) == Found(in_line, None, 3)
+
+    journal.append(owner.decide(Cancel(booking.order_id), at=NOW + 2))
+    outlet.answers(4)
+    cancelled = Order(booking.order_id, ADA, 2, OrderStatus.CANCELLED, made_at)
+    promoted = Order(waiting.order_id, BEN, 1, OrderStatus.CONFIRMED, made_at)
+    assert reading.order(EVENT, booking.order_id) == Found(cancelled, None, 4)
+    assert reading.order(EVENT, waiting.order_id) == Found(promoted, None, 4)
+
+
+def test_an_order_belongs_to_one_event(
+    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    booking, other = book(), Owner(OTHER)
+    journal.append(owner.decide(booking))
+    journal.append(other.open(5))
+    outlet.answers(3)
+    assert reading.order(OTHER, booking.order_id) is None
+    assert reading.last_order_of(OTHER, ADA) is None
+    assert reading.order(EVENT, new_order_id()) is None
+
+
+def test_the_last_order_of_a_customer_is_their_newest_whatever_became_of_it(
+    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    first, second, somebody_elses = book("ada"), book("ada"), book("ben")
+    journal.append(owner.decide(first, second, somebody_elses, Cancel(second.order_id)))
+    outlet.answers(5)
+    found = reading.last_order_of(EVENT, ADA)
+    assert found is not None
+    assert (found.order.id, found.order.status) == (second.order_id, OrderStatus.CANCELLED)
+    assert reading.last_order_of(EVENT, CustomerId("nobody")) is None
+
+
+def test_events_come_page_by_page_in_the_order_of_their_ids(
+    journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    owners = [Owner(EventId(number)) for number in (5, 1, 2**63 - 1, 3, 2)]
+    for owner in owners:
+        journal.append(owner.open())
+    outlet.answers(5)
+    pages, after = [], EventId(0)
+    while page := reading.events(after, 2):
+        pages.append(page)
+        after = page[-1].event_id
+    assert [[status.event_id for status in page] for page in pages] == [[1, 2], [3, 5], [2**63 - 1]]
+    assert pages[0][0] == owners[1].inventory.status
+
+
+def test_a_new_event_id_is_one_that_nobody_has_been_given(reading: DatabaseReading, stored: Stored) -> None:
+    given = [reading.new_event_id() for _ in range(20)]
+    assert given == sorted(set(given))
+    assert given[0] >= 1
+    assert stored.rows("SELECT nextval('event_ids')") == [(given[-1] + 1,)]
+
+
+QUESTIONS: list[Question] = [
+    lambda reading: reading.status(EVENT),
+    lambda reading: reading.events(EventId(0), 10),
+    lambda reading: reading.order(EVENT, new_order_id()),
+    lambda reading: reading.last_order_of(EVENT, ADA),
+]
+
+
+@pytest.mark.parametrize("question", [*QUESTIONS, lambda reading: reading.new_event_id()])
+def test_an_unreachable_database_is_away(question: Question, engine: Engine) -> None:
+    nowhere = make_engine(engine.url.set(database="no_such_database"))
+    with pytest.raises(DatabaseAway):
+        question(DatabaseReading(nowhere))
+    nowhere.dispose()
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_database_that_is_too_slow_is_away(question: Question, any_database_url: str) -> None:
+    engine, other = make_engine(any_database_url, statement_timeout_s=0.05), connect(any_database_url)
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN; LOCK TABLE events, orders IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseAway):
+            question(DatabaseReading(engine))
+    other.close()
+    engine.dispose()
+
+
+def test_a_pool_without_a_free_connection_is_away(any_database_url: str) -> None:
+    engine = make_engine(any_database_url, pool_size=1, pool_timeout_s=0.05)
+    with engine.connect(), pytest.raises(DatabaseAway):
+        DatabaseReading(engine).status(EVENT)
+    assert DatabaseReading(engine).status(EVENT) is None
+    engine.dispose()
+
+
+def test_a_connection_that_was_lost_meanwhile_is_replaced(
+    owner: Owner, reading: DatabaseReading, stored: Stored
+) -> None:
+    assert reading.status(EVENT) is not None
+    assert stored.end_sessions("boxoffice") == 1
+    assert reading.status(EVENT) == owner.inventory.status

@@ -1,0 +1,435 @@
+"""The one door to the events: who is let in, who is kept, who is shut out, and who is made anew."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from boxoffice.actors.changes import EventInitialized
+from boxoffice.actors.directory import LOADERS, Bounds, Directory
+from boxoffice.actors.dispatcher import Dispatcher
+from boxoffice.actors.event_actor import Requests
+from boxoffice.actors.inventory import Inventory
+from boxoffice.actors.messages import (
+    Book,
+    Booked,
+    CustomerId,
+    EventId,
+    EventUnavailable,
+    EventUnknown,
+    Initialize,
+    Initialized,
+    Instant,
+    NotApplied,
+    OrderId,
+    Overloaded,
+)
+from boxoffice.actors.ports import (
+    Answered,
+    Corrupt,
+    DatabaseAway,
+    Entry,
+    Missing,
+    Recovered,
+    Request,
+    Settled,
+)
+from tests.unit.fakes import FakeJournal, FakeOutlet, FakeRecovery, FakeTime, finish_turns
+
+EVENT, OTHER, THIRD = EventId(7), EventId(8), EventId(9)
+NOW = Instant(1_000)
+BOUNDS = Bounds(in_flight_max=5, in_flight_per_event_max=3, idle_max_s=60.0, quarantine_s=30.0)
+
+
+def book(order: str = "ann") -> Request:
+    return Request(Book(OrderId(order), CustomerId(order)), None)
+
+
+def on_sale(event_id: EventId = EVENT) -> Inventory:
+    """An event at version 1."""
+    inventory = Inventory(event_id)
+    inventory.apply(EventInitialized(1, NOW, "Concert", 10))
+    return inventory
+
+
+def committed(entry: Entry) -> Settled:
+    """What the journal says when it has written an entry."""
+    return Settled(entry.lease, entry.answers, status=entry.status if entry.changes else None)
+
+
+def lost(entry: Entry) -> Settled:
+    """What the journal says when it has not."""
+    answers = [Answered(answered.request, NotApplied("lost")) for answered in entry.answers]
+    return Settled(entry.lease, answers, ended=True)
+
+
+class House:
+    """A directory and all that is around it. The test's own thread is the event loop's."""
+
+    def __init__(self, bounds: Bounds = BOUNDS) -> None:
+        self.dispatcher = Dispatcher(threads=1)
+        self.dispatcher.start()
+        self.journal, self.outlet, self.recovery = FakeJournal(), FakeOutlet(), FakeRecovery()
+        self.time = FakeTime()
+        self.directory = Directory(
+            self.dispatcher, self.journal, self.recovery, self.outlet, self.time, bounds
+        )
+
+    def adopt(self, *events: EventId) -> None:
+        for event_id in events:
+            self.directory.adopt(Recovered(on_sale(event_id), epoch=1))
+
+    def ask(self, event_id: EventId = EVENT, *requests: Request) -> list[Request]:
+        """Admit and submit; not more than that."""
+        asked = list(requests) or [book()]
+        for _ in asked:
+            assert self.directory.admit(event_id) is None
+        self.directory.submit(event_id, Requests(NOW, asked))
+        return asked
+
+    def entry(self, event_id: EventId = EVENT, *requests: Request) -> Entry:
+        """Ask, and wait for what the actor hands to the journal."""
+        asked = self.ask(event_id, *requests)
+
+        def ours() -> list[Entry]:
+            return [each for each in self.journal.entries if each.answers[0].request is asked[0]]
+
+        self.journal.until(lambda: bool(ours()))
+        return ours()[0]
+
+    def close(self) -> None:
+        self.recovery.release()
+        self.directory.stop()
+        self.dispatcher.stop()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    house = House()
+    yield house
+    house.close()
+
+
+# --- admission -----------------------------------------------------------------------------------
+
+
+def test_an_event_may_have_so_many_requests_under_way(house: House) -> None:
+    admitted = [house.directory.admit(EVENT) for _ in range(4)]
+    assert admitted == [None, None, None, Overloaded()]
+    assert house.directory.admit(OTHER) is None
+
+
+def test_all_events_together_may_have_so_many_requests_under_way(house: House) -> None:
+    admitted = [house.directory.admit(event_id) for event_id in (EVENT, EVENT, OTHER, OTHER, THIRD, THIRD)]
+    assert admitted == [None] * 5 + [Overloaded()]
+
+
+def test_a_request_that_is_refused_is_not_counted_and_makes_no_actor(house: House) -> None:
+    for _ in range(9):
+        house.directory.admit(EVENT)
+    assert house.directory.in_flight == 3
+    assert house.recovery.loads == []
+
+
+def test_each_answer_makes_room_for_one_more_request(house: House) -> None:
+    house.adopt(EVENT)
+    entry = house.entry(EVENT, book("ann"), book("bob"), book("cat"))
+    assert house.directory.admit(EVENT) == Overloaded()
+    house.directory.settle(Settled(entry.lease, entry.answers[:2]))
+    assert house.directory.in_flight == 1
+    assert [house.directory.admit(EVENT) for _ in range(3)] == [None, None, Overloaded()]
+
+
+def test_the_answers_of_one_event_make_no_room_in_another(house: House) -> None:
+    house.adopt(EVENT, OTHER)
+    entry = house.entry(EVENT, book("ann"), book("bob"))
+    house.ask(OTHER, book("ann"), book("bob"), book("cat"))
+    house.directory.settle(committed(entry))
+    assert house.directory.admit(OTHER) == Overloaded()
+    assert house.directory.in_flight == 3
+
+
+def test_once_all_is_answered_nothing_is_under_way(house: House) -> None:
+    house.adopt(EVENT)
+    for _ in range(3):
+        house.directory.settle(committed(house.entry(EVENT, book("ann"), book("bob"))))
+    assert house.directory.in_flight == 0
+
+
+def test_after_closing_nobody_is_admitted_and_what_was_admitted_is_still_served(house: House) -> None:
+    house.adopt(EVENT)
+    assert house.directory.admit(EVENT) is None
+    house.directory.close()
+    assert house.directory.admit(EVENT) == NotApplied("the server is shutting down")
+    assert house.directory.in_flight == 1
+    house.directory.submit(EVENT, Requests(NOW, [book()]))
+    house.journal.until(lambda: len(house.journal.entries) == 1)
+
+
+# --- loading on demand ---------------------------------------------------------------------------
+
+
+def test_an_event_is_loaded_once_when_somebody_asks_for_it(house: House) -> None:
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=4)
+    house.recovery.hold()
+    asked = [*house.ask(), *house.ask(EVENT, book("bob"))]
+    house.recovery.release()
+    house.journal.until(lambda: len(house.journal.entries) == 2)
+    assert house.recovery.loads == [EVENT]
+    assert [answered.request for entry in house.journal.entries for answered in entry.answers] == asked
+    assert {entry.lease.epoch for entry in house.journal.entries} == {4}
+
+
+def test_one_event_that_takes_long_to_load_does_not_hold_up_the_next(house: House) -> None:
+    house.recovery.hold()
+    house.ask(EVENT)
+    house.ask(OTHER)
+    house.recovery.until(lambda: len(house.recovery.loads) == LOADERS == 2)
+
+
+@pytest.mark.parametrize(
+    ("found", "answer"),
+    [
+        (Missing(), EventUnknown()),
+        (Corrupt(EVENT, "a row too few"), EventUnavailable("a row too few")),
+        (DatabaseAway("the database is away"), NotApplied("the database is away")),
+        (ValueError("a bug"), NotApplied("the event could not be loaded")),
+    ],
+    ids=["missing", "corrupt", "away", "a bug"],
+)
+def test_whoever_asks_for_an_event_that_cannot_be_loaded_is_told_why(
+    house: House, found: Missing | Corrupt | Exception, answer: object
+) -> None:
+    house.recovery.found[EVENT] = found
+    (asked,) = house.ask()
+    house.outlet.until_answered(asked)
+    assert house.outlet.answers_to(asked) == [[answer]]
+
+
+def test_an_event_that_could_not_be_loaded_is_loaded_again_for_the_next(house: House) -> None:
+    house.recovery.found[EVENT] = DatabaseAway("the database is away")
+    house.outlet.until_answered(*house.ask())
+    for settled in house.outlet.settled:
+        house.directory.settle(settled)
+    assert house.directory.in_flight == 0
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    assert isinstance(house.entry().answers[0].answer, Booked)
+
+
+def test_a_loader_outlives_what_a_load_raises(house: House) -> None:
+    house.recovery.found = {EVENT: ValueError("a bug"), OTHER: ValueError("a bug")}
+    house.outlet.until_answered(*house.ask(EVENT), *house.ask(OTHER))
+    house.recovery.found[THIRD] = Recovered(on_sale(THIRD), epoch=2)
+    house.entry(THIRD)
+
+
+def test_a_new_event_needs_no_loading(house: House) -> None:
+    assert house.directory.admit(EVENT) is None
+    house.directory.submit_new(EVENT, Requests(NOW, [Request(Initialize("Concert", 5), None)]))
+    house.journal.until(lambda: len(house.journal.entries) == 1)
+    (entry,) = house.journal.entries
+    assert isinstance(entry.answers[0].answer, Initialized)
+    assert house.directory.status(EVENT) is None
+    house.directory.settle(committed(entry))
+    assert house.directory.status(EVENT) == entry.status
+    assert house.recovery.loads == []
+
+
+# --- at start-up ---------------------------------------------------------------------------------
+
+
+def test_an_event_that_was_rebuilt_is_served_without_being_loaded(house: House) -> None:
+    house.directory.adopt(Recovered(on_sale(), epoch=6))
+    assert house.directory.status(EVENT) == on_sale().status
+    assert house.entry().lease.epoch == 6
+    assert house.recovery.loads == []
+
+
+def test_an_event_that_contradicts_itself_at_start_up_is_shut(house: House) -> None:
+    house.directory.adopt(Corrupt(EVENT, "a row too few"))
+    assert house.directory.admit(EVENT) == EventUnavailable("a row too few")
+    assert house.directory.status(EVENT) is None
+    assert house.directory.admit(OTHER) is None
+
+
+# --- quarantine ----------------------------------------------------------------------------------
+
+
+def a_shut_event(house: House) -> None:
+    """EVENT was asked for, found to be corrupt, and all of that is settled."""
+    house.recovery.found[EVENT] = Corrupt(EVENT, "a row too few")
+    house.outlet.until_answered(*house.ask())
+    finish_turns(house.dispatcher)
+    for settled in house.outlet.settled:
+        house.directory.settle(settled)
+
+
+def test_a_corrupt_event_is_shut_without_being_loaded_again(house: House) -> None:
+    a_shut_event(house)
+    assert [house.directory.admit(EVENT) for _ in range(3)] == [EventUnavailable("a row too few")] * 3
+    assert house.directory.in_flight == 0
+    assert house.recovery.loads == [EVENT]
+    assert house.directory.admit(OTHER) is None
+
+
+def test_a_quarantine_ends_when_its_time_is_up(house: House) -> None:
+    a_shut_event(house)
+    house.time.now_s += BOUNDS.quarantine_s - 0.1
+    assert house.directory.admit(EVENT) == EventUnavailable("a row too few")
+    house.time.now_s += 0.1
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    assert isinstance(house.entry().answers[0].answer, Booked)
+
+
+def test_an_event_that_is_still_corrupt_is_shut_again(house: House) -> None:
+    a_shut_event(house)
+    house.time.now_s += BOUNDS.quarantine_s
+    house.outlet.settled.clear()
+    a_shut_event(house)
+    assert house.directory.admit(EVENT) == EventUnavailable("a row too few")
+    assert house.recovery.loads == [EVENT, EVENT]
+
+
+# --- the committed view --------------------------------------------------------------------------
+
+
+def test_the_status_is_the_committed_one_and_not_the_actors(house: House) -> None:
+    house.adopt(EVENT)
+    first, second = house.entry(), house.entry(EVENT, book("bob"))
+    assert house.directory.status(EVENT) == on_sale().status
+    house.directory.settle(committed(first))
+    assert house.directory.status(EVENT) == first.status
+    house.directory.settle(lost(second))
+    assert house.directory.status(EVENT) is None
+
+
+def test_answers_that_change_nothing_leave_the_status_alone(house: House) -> None:
+    house.adopt(EVENT)
+    house.directory.settle(Settled(house.entry().lease, []))
+    assert house.directory.status(EVENT) == on_sale().status
+
+
+def test_an_event_that_nobody_asked_for_has_no_status_here(house: House) -> None:
+    assert house.directory.status(EVENT) is None
+
+
+# --- the end of an actor -------------------------------------------------------------------------
+
+
+def test_an_event_whose_actor_has_ended_is_loaded_anew(house: House) -> None:
+    house.adopt(EVENT)
+    entry = house.entry()
+    house.directory.settle(lost(entry))
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    again = house.entry()
+    assert house.recovery.loads == [EVENT]
+    assert again.lease is not entry.lease
+    assert again.lease.epoch == 2
+
+
+def a_dead_actor(house: House) -> list[Settled]:
+    """EVENT's actor has failed, and the directory has not been told yet: returns what it will be told."""
+    house.adopt(EVENT)
+    failing = Request(Initialize("Concert", 5), None)  # a second one raises
+    house.outlet.until_answered(*house.ask(EVENT, failing))
+    finish_turns(house.dispatcher)
+    return house.outlet.settled.copy()
+
+
+def test_a_dead_actor_whose_end_is_still_on_its_way_is_replaced(house: House) -> None:
+    a_dead_actor(house)
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    assert house.entry().lease.epoch == 2
+    assert house.recovery.loads == [EVENT]
+
+
+def test_the_late_word_of_an_older_actors_end_does_not_end_the_newer_one(house: House) -> None:
+    late = a_dead_actor(house)
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    entry = house.entry()
+    house.directory.settle(committed(entry))
+    for settled in late:
+        house.directory.settle(settled)
+    assert house.directory.status(EVENT) == entry.status
+    assert house.entry(EVENT, book("bob")).lease is entry.lease
+    assert house.recovery.loads == [EVENT]
+
+
+def test_a_late_status_of_an_older_actor_does_not_overwrite_the_newer_ones(house: House) -> None:
+    house.adopt(EVENT)
+    older = house.entry()
+    house.directory.settle(Settled(older.lease, [], ended=True))
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    newer = house.entry(EVENT, book("ann"), book("bob"))
+    house.directory.settle(committed(newer))
+    house.directory.settle(committed(older))
+    assert house.directory.status(EVENT) == newer.status
+    assert house.directory.in_flight == 0
+
+
+def test_what_is_lost_after_an_actor_was_forgotten_is_counted_all_the_same(house: House) -> None:
+    house.adopt(EVENT)
+    first, second = house.entry(), house.entry(EVENT, book("bob"))
+    house.directory.settle(lost(first))
+    house.directory.settle(lost(second))
+    assert house.directory.in_flight == 0
+
+
+# --- passivation ---------------------------------------------------------------------------------
+
+
+def test_an_event_that_was_idle_for_long_is_forgotten_and_loaded_again_when_it_is_asked_for(
+    house: House,
+) -> None:
+    house.adopt(EVENT)
+    house.directory.settle(committed(house.entry()))
+    house.time.now_s += BOUNDS.idle_max_s
+    assert house.directory.passivate() == 1
+    assert house.directory.status(EVENT) is None
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    assert house.entry(EVENT, book("bob")).lease.epoch == 2
+
+
+def test_an_event_that_was_idle_for_less_is_kept(house: House) -> None:
+    house.adopt(EVENT)
+    house.time.now_s += BOUNDS.idle_max_s - 0.1
+    assert house.directory.passivate() == 0
+    assert house.directory.status(EVENT) is not None
+
+
+def test_an_event_with_something_under_way_is_kept_however_long_it_takes(house: House) -> None:
+    house.adopt(EVENT)
+    entry = house.entry()
+    house.time.now_s += BOUNDS.idle_max_s * 2
+    assert house.directory.passivate() == 0
+    house.directory.settle(committed(entry))
+    assert house.directory.status(EVENT) == entry.status
+    assert house.directory.passivate() == 1
+
+
+def test_an_admitted_request_that_is_not_submitted_yet_keeps_its_event(house: House) -> None:
+    house.adopt(EVENT)
+    house.time.now_s += BOUNDS.idle_max_s
+    assert house.directory.admit(EVENT) is None
+    assert house.directory.passivate() == 0
+
+
+def test_only_those_that_were_idle_for_long_are_forgotten(house: House) -> None:
+    house.adopt(EVENT, OTHER, THIRD)
+    house.time.now_s += BOUNDS.idle_max_s / 2
+    house.directory.settle(committed(house.entry(EVENT)))
+    house.time.now_s += BOUNDS.idle_max_s / 2
+    assert house.directory.passivate() == 2
+    known = [house.directory.status(event_id) is not None for event_id in (EVENT, OTHER, THIRD)]
+    assert known == [True, False, False]
+
+
+# --- the end -------------------------------------------------------------------------------------
+
+
+def test_stopping_serves_first_what_was_submitted(house: House) -> None:
+    house.adopt(EVENT)
+    house.ask()
+    house.directory.stop()
+    house.dispatcher.stop()
+    assert len(house.journal.entries) == 1
+    assert house.directory.admit(EVENT) == NotApplied("the server is shutting down")
