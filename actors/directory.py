@@ -87,8 +87,8 @@ class Directory:
             return Overloaded()
         if self._closing:
             return NotApplied("the server is shutting down")
-        if self._shut and (answer := self._refusal(event_id)) is not None:
-            return answer
+        if self._shut and (shut := self._shut.get(event_id)) is not None and self._monotonic_s() < shut[1]:
+            return shut[0]
         self._in_flight_total += 1
         self._in_flight[event_id] = in_flight + 1
         return None
@@ -116,17 +116,15 @@ class Directory:
         resident = self._residents.get(event_id)
         return resident.status if resident is not None else None
 
+    def refusal(self, event_id: EventId) -> Answer | None:
+        """What those are told who only look at an event that is shut, until it has been loaded again."""
+        shut = self._shut.get(event_id)
+        return shut[0] if shut is not None else None
+
     @property
     def in_flight(self) -> int:
         """How many requests are admitted and not settled."""
         return self._in_flight_total
-
-    def _refusal(self, event_id: EventId) -> Answer | None:
-        answer, until_s = self._shut.get(event_id, (None, 0.0))
-        if answer is not None and self._monotonic_s() >= until_s:
-            del self._shut[event_id]
-            return None
-        return answer
 
     # --- coming and going ------------------------------------------------------------------------
 
@@ -147,6 +145,7 @@ class Directory:
         if resident is not None and resident.lease is settled.lease:
             if settled.status is not None:
                 resident.status = settled.status
+                self._shut.pop(event_id, None)
             if settled.ended:
                 self._forget(resident)
         if settled.refused is not None:

@@ -46,8 +46,7 @@ class Dispatcher:
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Run all turns that are due, then end the threads. Waits `timeout_s` for each at the most."""
-        for _ in self._threads:
-            self._ready.put(None)
+        self._ready.put(None)
         for thread in self._threads:
             thread.join(timeout_s)
 
@@ -56,8 +55,15 @@ class Dispatcher:
         self._ready.put(turn)
 
     def _run(self) -> None:
-        while (turn := self._ready.get()) is not None:
-            turn()
+        while True:
+            turn = self._ready.get()
+            if turn is not None:
+                turn()
+                continue
+            done = self._ready.empty()  # if not, an actor with much to do has asked for another turn
+            self._ready.put(None)  # for the other threads, or for ourselves a little later
+            if done:
+                return
 
 
 class Inbox:
@@ -98,8 +104,8 @@ class Inbox:
     def end_turn(self) -> None:
         """Ask for another turn if anything is left, else wait for the next `put`."""
         with self._lock:
-            self._due = bool(self._envelopes)
-        if self._due:
+            due = self._due = bool(self._envelopes)
+        if due:  # not self._due: a `put` since then has asked by itself
             self._ask_for_turn()
 
     def _ask_for_turn(self) -> None:
@@ -162,10 +168,11 @@ class PooledActor(pykka.Actor):
     def _answer(self, envelope: Envelope[Any]) -> None:
         try:
             response = self._handle_receive(envelope.message)
-        except Exception:
-            if envelope.reply_to is None:
+        except BaseException as failure:
+            if envelope.reply_to is not None:
+                envelope.reply_to.set_exception()
+            if envelope.reply_to is None or not isinstance(failure, Exception):
                 raise
-            envelope.reply_to.set_exception()
         else:
             if envelope.reply_to is not None:
                 envelope.reply_to.set(response)

@@ -7,6 +7,8 @@ forgotten, and the next request has the event rebuilt from the database.
 Started and told by the directory, and told once by the loader; runs on the dispatcher's threads.
 """
 
+from collections import deque
+
 import msgspec
 
 from boxoffice.actors.changes import Change
@@ -59,7 +61,7 @@ class EventActor(PooledActor):
         self._journal = journal
         self._outlet = outlet
         self._inventory = inventory
-        self._early: list[Requests] = []
+        self._early: deque[Requests] = deque()
         self._last_answer: Answer = NotApplied("the event's actor had just ended")
 
     def on_receive(self, message: Requests | Recovered | Missing | Corrupt | NotLoaded) -> None:
@@ -84,6 +86,11 @@ class EventActor(PooledActor):
         """A bug of ours met this event: end, so that it is rebuilt from what is durable."""
         self._take_leave(NotApplied("the event's actor failed"))
 
+    def on_stop(self) -> None:
+        """Whoever still waits for the event to be loaded waits no longer."""
+        if self._early:
+            self._take_leave(self._last_answer)
+
     def on_left_behind(self, message: object) -> None:
         """Tell those who came after the end what the last one was told."""
         if isinstance(message, Requests):
@@ -93,9 +100,8 @@ class EventActor(PooledActor):
         self._lease.epoch = recovered.epoch
         self._inventory = recovered.inventory
         self._outlet.deliver([Settled(self._lease, [], status=recovered.inventory.status)])
-        early, self._early = self._early, []
-        for message in early:
-            self._serve(recovered.inventory, message)
+        while self._early:  # one by one: should one of them end us, the others are still to be answered
+            self._serve(recovered.inventory, self._early.popleft())
 
     def _serve(self, inventory: Inventory, message: Requests) -> None:
         base_version = inventory.version
@@ -120,7 +126,7 @@ class EventActor(PooledActor):
 
     def _take_leave(self, answer: Answer, refused: Answer | None = None) -> None:
         self._last_answer = answer
-        early, self._early = self._early, []
+        early, self._early = list(self._early), deque()
         self._refuse(early, answer, ended=True, refused=refused)
 
     def _refuse(

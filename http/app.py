@@ -20,8 +20,21 @@ BODY_SIZE_MAX = 64 * 1024
 def application(routes: Iterable[web.RouteDef]) -> web.Application:
     """An application with these routes."""
     app = web.Application(middlewares=[problem_documents], client_max_size=BODY_SIZE_MAX)
-    app.add_routes(routes)
+    app.add_routes(
+        web.RouteDef(route.method, route.path, route.handler, {**route.kwargs, "expect_handler": _expect})
+        for route in routes
+    )
     return app
+
+
+async def _expect(request: web.Request) -> web.Response | None:
+    """Answer an `Expect` header; aiohttp's own way fails on one that is not text."""
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # what was sent is no part of the answer
+        return None
+    problem = ProblemError("expectation_failed", "The only expectation that is met here is `100-continue`.")
+    return problem.response(request)
 
 
 @web.middleware
@@ -33,6 +46,8 @@ async def problem_documents(request: web.Request, handler: Handler) -> web.Strea
         return problem.response(request)
     except web.HTTPException as error:
         return _of_aiohttp(request, error).response(request)
+    except web.RequestPayloadError:
+        return ProblemError("malformed_request", "The body is not coded as it says.").response(request)
     except ConnectionError:
         raise  # the client is gone, and nobody reads what we would answer
     except Exception:

@@ -91,9 +91,9 @@ class Bridge:
         self.directory.submit_new(event_id, self._stamped([Request(command, future)]))
         return await future
 
-    def status(self, event_id: EventId) -> EventStatus | None:
-        """The committed status of a resident event, without asking its actor."""
-        return self.directory.status(event_id)
+    def status(self, event_id: EventId) -> EventStatus | Answer | None:
+        """The committed status of a resident event, without asking its actor; or why there is none."""
+        return self.directory.status(event_id) or self.directory.refusal(event_id)
 
     async def read(self, query: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a blocking query on a reader thread. Raises DatabaseAway, also when too many are under way."""

@@ -20,6 +20,7 @@ from boxoffice.actors.messages import (
     CapacityExceeded,
     CustomerId,
     EventId,
+    EventStatus,
     EventUnavailable,
     EventUnknown,
     Find,
@@ -109,9 +110,11 @@ class Handlers:
     async def status(self, request: web.Request) -> web.Response:
         """The event's committed numbers. Asks no actor, so it does not queue behind bookings."""
         event_id = _event_id(request.match_info["eventId"])
-        status = self._bridge.status(event_id) or await self._read(self._reading.status, event_id)
+        status = self._bridge.status(event_id)
         if status is None:
-            raise refusal(event_id, EventUnknown())
+            status = await self._read(self._reading.status, event_id) or EventUnknown()
+        if not isinstance(status, EventStatus):
+            raise refusal(event_id, status)
         return response(200, wire.event_body(status))
 
     async def order(self, request: web.Request) -> web.Response:
@@ -266,4 +269,5 @@ async def read_json(request: web.Request) -> bytes:
 
 
 def response(status: int, body: wire.Body, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer in JSON."""
     return web.Response(body=wire.encode(body), status=status, content_type=_JSON, headers=headers)

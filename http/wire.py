@@ -235,18 +235,21 @@ def _invalid(error: FieldError) -> ProblemError:
     return ProblemError("invalid_request", "The body is not what this call takes.", [error])
 
 
-_AT = re.compile(r"(?P<said>.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 _NAMED_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(?P<field>.*)`", re.DOTALL)
 
 
 def _located(invalid: msgspec.ValidationError) -> FieldError:
     """msgspec's sentence and path (`$.a.b[0]`) as a JSON pointer (`/a/b/0`) and a detail."""
-    matched = _AT.fullmatch(str(invalid))
-    said, path = (matched["said"], matched["path"] or "") if matched else (str(invalid), "")
-    pointer = path.replace("~", "~0").replace(".", "/").replace("[", "/").replace("]", "")
-    if (named := _NAMED_FIELD.fullmatch(said)) is not None:
-        pointer += "/" + named["field"].replace("~", "~0").replace("/", "~1")
+    said = str(invalid)
+    if (named := _NAMED_FIELD.fullmatch(said)) is not None:  # of the body itself: none has objects in it
+        return FieldError("/" + _escaped(named["field"]), said[:1].lower() + said[1:])
+    said, _, path = said.partition(" - at `$")
+    pointer = path.removesuffix("`").replace(".", "/").replace("[", "/").replace("]", "")
     return FieldError(pointer, said[:1].lower() + said[1:])
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _refuse_malformed(body: bytes, malformed: Exception) -> NoReturn:

@@ -184,7 +184,10 @@ def _columns(rows: Sequence[tuple[Any, ...]], width: int, texts: Sequence[int] =
 def array_of_texts(texts: Sequence[str]) -> str:
     """PostgreSQL's literal of an array of texts: in double quotes, those and backslashes escaped.
 
-    NUL, which no text of PostgreSQL's can hold, parts them while all are escaped at once.
+    NUL, which no text of PostgreSQL's can hold, parts them while all are escaped at once. Raises
+    psycopg2.DataError if one holds it all the same: it would be read as two, and move all that follow.
     """
     escaped = "\0".join(texts).replace("\\", "\\\\").replace('"', '\\"')
+    if texts and escaped.count("\0") != len(texts) - 1:
+        raise psycopg2.DataError("a text holds the character U+0000")
     return '{"' + escaped.replace("\0", '","') + '"}' if texts else "{}"

@@ -148,12 +148,19 @@ def running_url(data_dir: Path) -> str | None:
 # --- The data directory -----------------------------------------------------------------------------------
 
 
-def _make_home(home: Path, account: Account | None) -> None:
-    home.mkdir(mode=0o700, parents=True)
-    if account is not None:
-        # Root's, so that the database's user cannot plant links here that root would follow.
-        os.chown(home, -1, account.gid)
-        home.chmod(0o710)
+def _make_home(home: Path, user: Account | None) -> None:
+    """Beside its place, then renamed: a start that ends half-way leaves no folder that the next refuses."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
+    try:
+        if user is not None:
+            # Root's, so that the database's user cannot plant links here that root would follow.
+            os.chown(unfinished, -1, user.gid)
+            unfinished.chmod(0o710)
+        unfinished.rename(home)
+    except BaseException:
+        unfinished.rmdir()
+        raise
 
 
 def _take_lock(home: Path) -> int:

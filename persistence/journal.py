@@ -60,6 +60,7 @@ class GroupCommitJournal:
         self._connection: psycopg2.extensions.connection | None = None
         self._pending: list[Entry] = []
         self._stopping = False
+        self._ended = False
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -70,8 +71,11 @@ class GroupCommitJournal:
     def append(self, entry: Entry) -> None:
         """Take an entry over; every answer in it is delivered once, whatever happens."""
         with self._wake:
-            self._pending.append(entry)
-            self._wake.notify()
+            if not self._ended:
+                self._pending.append(entry)
+                self._wake.notify()
+                return
+        self._outlet.deliver([_lost(entry.lease, entry.answers, NotApplied("the server is shutting down"))])
 
     def stop(self, timeout_s: float = 5.0) -> bool:
         """Write all that has been appended, then end. False if that took longer than `timeout_s`."""
@@ -104,6 +108,7 @@ class GroupCommitJournal:
                 answers += len(self._pending[taken].answers)
                 taken += 1
             batch, self._pending = self._pending[:taken], self._pending[taken:]
+            self._ended = not batch
         return batch
 
     def _settle(self, batch: Sequence[Entry]) -> list[Settled]:

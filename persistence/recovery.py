@@ -85,6 +85,8 @@ class DatabaseRecovery:
             batches = groupby(_stream(connection, _LIVE), key=itemgetter(0))
             event_id, rows = next(batches, (None, iter(())))
             for event in owned:
+                while event_id is not None and event_id < event.id:  # of an event that is not ours
+                    event_id, rows = next(batches, (None, iter(())))
                 if event_id == event.id:
                     yield _rebuilt(event, rows)
                     event_id, rows = next(batches, (None, iter(())))

@@ -84,7 +84,7 @@ def transaction_aborted(cursor: Cursor, call: Callable[[], None]) -> None:
 
 
 class Held:
-    """The call waits until it is let go: `with held:` goes on once it is reached, and lets it go at the end."""
+    """The call waits. `with held:` goes on once it is reached, and lets it go at the end."""
 
     def __init__(self) -> None:
         self._reached, self._released = threading.Event(), threading.Event()

@@ -169,7 +169,7 @@ async def test_sigterm_waits_for_a_commit_that_takes_its_time(own_server: Server
                 await asyncio.wait_for(asyncio.shield(asked), 0.5)
             own_server.process.send_signal(signal.SIGTERM)
             with pytest.raises(TimeoutError):  # longer than aiohttp alone would wait
-                await asyncio.wait_for(asyncio.shield(asked), 1.5)
+                await asyncio.wait_for(asyncio.shield(asked), 3.0)
         assert (await asked).status == 201, "it was taken in, so it is answered"
     assert await asyncio.to_thread(own_server.process.wait, EXIT_S) == 0
     assert in_database(database_url) == {(event, "alice")}

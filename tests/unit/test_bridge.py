@@ -203,11 +203,13 @@ def test_nobody_can_ask_before_it_is_open() -> None:
 
 
 async def test_answers_may_be_delivered_on_any_thread(crossing: Crossing) -> None:
+    asyncio.get_running_loop().set_debug(True)  # refuses what is not safe from other threads
     asked = crossing.ask()
     entries = await crossing.entries(1)
     journal = threading.Thread(target=crossing.commit, args=entries)
     journal.start()
-    assert booked(await asked) == "ann"
+    async with asyncio.timeout(PATIENCE_S):
+        assert booked(await asked) == "ann"
     journal.join()
 
 
@@ -362,6 +364,15 @@ async def test_draining_ends_when_all_that_was_admitted_is_answered(crossing: Cr
     assert await draining
     assert all(task.done() for task in asked)
     assert all(isinstance(task.result(), Booked) for task in asked)
+
+
+async def test_draining_waits_until_the_last_answer_is_given(crossing: Crossing) -> None:
+    asked = [crossing.ask(order=f"{number:03}") for number in range(ANSWERS_PER_TICK * 5)]
+    (entry,) = await crossing.entries(1)
+    crossing.bridge._settle([Settled(entry.lease, entry.answers)])
+    assert crossing.directory.in_flight == 0
+    assert await crossing.bridge.drain(PATIENCE_S)
+    assert all(task.done() for task in asked)
 
 
 async def test_draining_gives_up_in_time(crossing: Crossing) -> None:

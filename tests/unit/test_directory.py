@@ -289,6 +289,19 @@ def test_an_event_that_is_still_corrupt_is_shut_again(house: House) -> None:
     assert house.recovery.loads == [EVENT, EVENT]
 
 
+def test_whoever_only_looks_at_a_shut_event_is_told_so_until_it_has_been_loaded_again(house: House) -> None:
+    assert house.directory.refusal(EVENT) is None
+    a_shut_event(house)
+    house.time.now_s += BOUNDS.quarantine_s
+    assert house.directory.refusal(EVENT) == EventUnavailable("a row too few")
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    house.outlet.settled.clear()
+    house.entry()
+    (loaded,) = house.outlet.settled
+    house.directory.settle(loaded)
+    assert house.directory.refusal(EVENT) is None
+
+
 # --- the committed view --------------------------------------------------------------------------
 
 

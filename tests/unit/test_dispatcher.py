@@ -142,11 +142,12 @@ def test_an_ask_gets_what_the_handler_raises_and_the_actor_goes_on(threads: Disp
 
 @pytest.mark.parametrize("failure", [SystemExit(3), KeyboardInterrupt()], ids=repr)
 def test_an_ask_is_answered_even_when_the_handler_raises_what_ends_the_actor(
-    threads: Dispatcher, failure: BaseException
+    one_thread: Dispatcher, failure: BaseException
 ) -> None:
-    actor, ref = recorder(threads)
+    actor, ref = recorder(one_thread)
     with pytest.raises(type(failure)):
         ref.ask(raising(failure), timeout=2.0)
+    finish_turns(one_thread)
     assert not ref.is_alive()
     assert actor.failures == [failure]
 
@@ -469,7 +470,8 @@ def test_stopping_the_dispatcher_runs_what_is_due_first(count: int) -> None:
             ref.tell(number)
     dispatcher.stop(timeout_s=0.0)  # cannot wait: the gate is shut
     gate.open()
-    dispatcher.stop()
+    for thread in dispatcher._threads:
+        thread.join(PATIENCE_S)
     assert [actor.told for actor, _ in actors] == [list(range(count))] * 3
 
 
