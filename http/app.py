@@ -18,13 +18,32 @@ BODY_SIZE_MAX = 64 * 1024
 
 
 def application(routes: Iterable[web.RouteDef]) -> web.Application:
-    """An application with these routes."""
+    """An application with these routes; whatever they do not take is answered by us and not by aiohttp."""
     app = web.Application(middlewares=[problem_documents], client_max_size=BODY_SIZE_MAX)
-    app.add_routes(
-        web.RouteDef(route.method, route.path, route.handler, {**route.kwargs, "expect_handler": _expect})
-        for route in routes
-    )
+    allowed: dict[str, set[str]] = {}
+    for route in routes:
+        app.add_routes([_expecting(route)])
+        also = {"HEAD"} if route.method == "GET" else set()
+        allowed.setdefault(route.path, set()).update({route.method}, also)
+    for path, methods in allowed.items():
+        app.add_routes([_expecting(web.route("*", path, _method_not_allowed(methods)))])
+    app.add_routes([_expecting(web.route("*", "/{path:.*}", _not_found))])
     return app
+
+
+def _method_not_allowed(allowed: set[str]) -> Handler:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMethodNotAllowed(request.method, allowed)
+
+    return refuse
+
+
+async def _not_found(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound
+
+
+def _expecting(route: web.RouteDef) -> web.RouteDef:
+    return web.RouteDef(route.method, route.path, route.handler, {**route.kwargs, "expect_handler": _expect})
 
 
 async def _expect(request: web.Request) -> web.Response | None:
