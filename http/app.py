@@ -38,7 +38,7 @@ def _method_not_allowed(allowed: set[str]) -> Handler:
     return refuse
 
 
-async def _not_found(request: web.Request) -> web.StreamResponse:
+async def _not_found(_: web.Request) -> web.StreamResponse:
     raise web.HTTPNotFound
 
 
