@@ -4,11 +4,17 @@ Knows signals, sockets and aiohttp's runner; what it runs is put together in `__
 """
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
+
+from boxoffice.http.problems import ProblemError
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 4096
 """Connections that may wait to be accepted. aiohttp's 128 overflows in the first instant of a sale."""
@@ -44,6 +50,32 @@ def _listen_error(host: str, port: int, error: OSError) -> ListenError:
     return ListenError(f"Cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}.")
 
 
+class _Connection(web.RequestHandler):
+    """One client's connection. Bytes that are no HTTP are refused like any other mistake of a client's."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what never became a request; aiohttp's own way logs a traceback for each."""
+        if status != 400:
+            return super().handle_error(request, status, exc, message)
+        log.debug("what %s sent is no HTTP: %s", request.remote, message)
+        why = (message or "it cannot be read").partition("\n")[0][:200].rstrip(":.")
+        problem = ProblemError("malformed_request", f"What was sent is no HTTP request: {why}.")
+        answer = problem.response(request)
+        answer.force_close()
+        return answer
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a failure, unless it is a body that is not coded as it says, found while skipping the rest."""
+        if not isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            super().log_exception(*args, **kw)
+
+
 async def serve(
     app: web.Application, bound: socket.socket, *, ready: Callable[[], None], drain: Drain
 ) -> None:
@@ -51,24 +83,29 @@ async def serve(
 
     `ready` is called once requests are answered. Raises ListenError if another server was faster.
     """
-    runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, keepalive_timeout=KEEPALIVE_S, shutdown_timeout=1.0
-    )
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.SockSite(runner, bound, backlog=BACKLOG)
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    manager = runner.server
+    if manager is None:
+        raise RuntimeError("the runner has no server after its setup")
+
+    def connection() -> _Connection:
+        no_log: Any = None  # documented, but not in the types
+        return _Connection(manager, loop=loop, access_log=no_log, keepalive_timeout=KEEPALIVE_S)
+
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
         try:
-            await site.start()
+            listener = await loop.create_server(connection, sock=bound, backlog=BACKLOG)
         except OSError as error:
             host, port = bound.getsockname()[:2]
             raise _listen_error(host, port, error) from error
         ready()
         await stop.wait()
-        await site.stop()
+        listener.close()
         await drain()
     finally:
         await runner.cleanup()

@@ -73,8 +73,11 @@ def check_it_goes_on(server: Server) -> None:
 @pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
 def test_nonsense_is_refused_and_the_server_goes_on(server: Server, nonsense: bytes) -> None:
     answer = server.send_raw(nonsense, finish=False)
-    assert answer.startswith((b"HTTP/1.0 4", b"HTTP/1.1 4", b"HTTP/1.1 200")), answer
+    if answer or len(nonsense) < 64 * 1024:  # of more, the rest is not read, and TCP may drop our answer
+        assert answer.startswith((b"HTTP/1.0 4", b"HTTP/1.1 4", b"HTTP/1.1 200")), answer
+        assert answer.startswith(b"HTTP/1.1 200") or b"Content-Type: application/problem+json\r\n" in answer
     check_it_goes_on(server)
+    assert "Traceback" not in "".join(server.said), "a mistake of a client's is no failure of ours"
 
 
 @pytest.mark.parametrize("beginning", CUT_OFF.values(), ids=CUT_OFF)
