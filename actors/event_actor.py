@@ -114,11 +114,11 @@ class EventActor(PooledActor):
                     inventory.apply(change)
                     changes.append(change)
                 answers.append(Answered(request, decision.answer))
+            self._journal.append(Entry(self._lease, base_version, changes, inventory.status, answers))
         except BaseException:
             # Nothing of this message has left this actor, and nothing will.
             self._refuse([message], NotApplied("the event's actor failed"))
             raise
-        self._journal.append(Entry(self._lease, base_version, changes, inventory.status, answers))
 
     def _end(self, answer: Answer, refused: Answer | None = None) -> None:
         self._take_leave(answer, refused)

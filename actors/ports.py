@@ -100,7 +100,8 @@ class Journal(Protocol):
     def append(self, entry: Entry) -> None:
         """Take an entry over. Never blocks on the database. Called on the actors' threads.
 
-        Every answer of every entry taken is delivered, exactly once, whatever happens.
+        Every answer of every entry taken is delivered, exactly once, whatever happens; an entry on which
+        this raises (out of memory) was not taken.
         """
 
 

@@ -53,13 +53,16 @@ class Watched:
 
 
 class FakeJournal(Watched):
-    """Keeps the entries, and commits nothing."""
+    """Keeps the entries, and commits nothing. Raises `full` instead, if that is set."""
 
     def __init__(self) -> None:
         super().__init__()
         self.entries: list[Entry] = []
+        self.full: BaseException | None = None
 
     def append(self, entry: Entry) -> None:
+        if self.full is not None:
+            raise self.full
         with self._changed:
             self.entries.append(entry)
             self._changed.notify_all()

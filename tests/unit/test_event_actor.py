@@ -329,6 +329,15 @@ def test_when_a_message_that_waited_for_the_load_fails_all_who_waited_are_answer
     assert actor.outlet.answers_to(unlucky, after) == [[FAILED], [FAILED]]
 
 
+def test_when_the_journal_takes_nothing_more_all_of_the_message_is_answered(stage: NewStage) -> None:
+    actor = stage(on_sale())
+    actor.journal.full = MemoryError("none left")
+    requests = [book("ann"), book("ben")]
+    actor.ask(*requests)
+    assert actor.outlet.answers_to(*requests) == [[FAILED]] * 2
+    assert not actor.actor.is_alive()
+
+
 # --- being stopped -------------------------------------------------------------------------------
 
 
