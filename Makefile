@@ -12,7 +12,8 @@ help: ## Show this list
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fast,dev]'
+	@# setuptools warns of editable packages that bear a folder's name; ours are mapped and cannot be taken for it
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fast,dev]'
 	@touch $@
 
 serve: $(VENV)/.installed ## Set up, then run the server on port 3000 with its own database
