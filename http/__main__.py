@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import cyclopts
-import psycopg2
-from psycopg2.extensions import connection as Connection  # noqa: N812
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -33,17 +31,20 @@ from boxoffice.http.settings import DatabaseSettings, ServeSettings
 from boxoffice.persistence import database
 from boxoffice.persistence.database import StartupError
 from boxoffice.persistence.embedded import EmbeddedPostgres
+from boxoffice.persistence.engines import Engines
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
 
 DEFAULT_DATA_DIR = Path("boxoffice-data")
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 DRAIN_S = 4.0
 """How long requests that were admitted may still take after SIGTERM. The whole exit takes 10 s at most."""
 
 app = cyclopts.App(name="boxoffice", help="A ticket booking engine for events that sell out.")
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -63,12 +64,13 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # Until the event loop listens for it, SIGTERM ends us by way of every `finally`.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Until the event loop listens for them, they end us by way of every `finally`.
+    for number in STOP_SIGNALS:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         bound = stack.enter_context(server.bind(settings.host, settings.port))
         url, shown = stack.enter_context(_database(settings))
-        engines = _Engines(url)
+        engines = Engines(url)
         stack.callback(engines.dispose)
         database.check_settings(engines.reading)
         if settings.database_url is None:
@@ -81,8 +83,12 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
         def ready() -> None:
             console.print(f"boxoffice is open at {where}, on {shown}")
 
-        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            runner.run(_run(engines, bound, ready))
+        try:
+            with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+                runner.run(_run(engines, bound, ready))
+        finally:
+            for number in STOP_SIGNALS:  # we are stopping as fast as we can; another one must not cut it off
+                signal.signal(number, signal.SIG_IGN)
 
 
 @app.command
@@ -98,40 +104,17 @@ def migrate(settings: DatabaseSettings = DatabaseSettings()) -> None:  # noqa: B
         console.print(f"The tables are up to date on {shown}")
 
 
-class _Engines:
-    """The pools of connections. None of them opens one before it is needed."""
-
-    def __init__(self, url: str) -> None:
-        self.reading = database.make_engine(url, pool_size=4)
-        self.rebuilding = database.make_engine(url, pool_size=3, statement_timeout_s=None)
-        self._journal = database.make_engine(url, pool_size=1)
-
-    def journal_connection(self) -> Connection:
-        """A connection of the journal's own, outside of any pool, in autocommit mode."""
-        connection = self._journal.raw_connection()
-        driver = connection.driver_connection
-        connection.detach()
-        if not isinstance(driver, Connection):
-            raise psycopg2.InterfaceError("the engine is not psycopg2's")
-        driver.autocommit = True
-        return driver
-
-    def dispose(self) -> None:
-        """Close all connections of the pools."""
-        for engine in (self.reading, self.rebuilding, self._journal):
-            engine.dispose()
-
-
-async def _run(engines: _Engines, bound: socket.socket, ready: Callable[[], None]) -> None:
+async def _run(engines: Engines, bound: socket.socket, ready: Callable[[], None]) -> None:
     bridge = Bridge(asyncio.get_running_loop(), clock)
-    recovery = DatabaseRecovery(engines.rebuilding)
     dispatcher = Dispatcher()
     journal = GroupCommitJournal(engines.journal_connection, bridge)
+    recovery = DatabaseRecovery(engines.loading)
     directory = Directory(dispatcher, journal, recovery, bridge, time.monotonic, Bounds())
     dispatcher.start()
     journal.start()
     try:
-        rebuild(recovery, directory)
+        rebuild(DatabaseRecovery(engines.starting), directory)
+        engines.starting.dispose()
         bridge.open(directory)
         handlers = Handlers(bridge, DatabaseReading(engines.reading))
 
@@ -149,6 +132,7 @@ async def _run(engines: _Engines, bound: socket.socket, ready: Callable[[], None
 
 def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:
     """Take every open event over, with a progress bar on a terminal."""
+    gc.disable()  # nothing of this is garbage, and looking through all of it again and again takes longer
     try:
         total = recovery.count()
         columns = (TextColumn("Rebuilding events"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -159,7 +143,8 @@ def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:
                 progress.advance(task)
     except DatabaseAway as away:
         raise StartupError(f"The events could not be rebuilt: {away}.") from away
-    gc.collect()
+    finally:
+        gc.enable()
     gc.freeze()  # what was rebuilt stays: collections need not look at it again
 
 

@@ -60,7 +60,8 @@ WITH part AS (
 SELECT id, (SELECT count(*) FROM altered) FROM moved UNION ALL SELECT id, 0 FROM unmoved
 """
 
-_WRITE = f"BEGIN; EXECUTE write_batch ({', '.join(['%s'] * 24)})"
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever the database's default: the fence needs no more
+_WRITE = f"EXECUTE write_batch ({', '.join(['%s'] * 24)})"
 
 _OPEN = """
 INSERT INTO events
@@ -101,11 +102,11 @@ def write(cursor: Cursor, parts: Sequence[Part]) -> set[EventId]:
     """
     new = [part for part in parts if not part.base_version and part.changes]
     if new:
-        cursor.execute("BEGIN")
+        cursor.execute(_BEGIN)
         execute_values(cursor, _OPEN, [_new_event(part) for part in new])
     rows = {part.lease.event_id: OrderRows(part.changes) for part in parts if part.changes}
     values = _arrays(parts, rows)
-    cursor.execute(_WRITE if not new else _WRITE.removeprefix("BEGIN; "), values)
+    cursor.execute(_WRITE if new else f"{_BEGIN}; {_WRITE}", values)
     held, altered = set(), 0
     for event_id, count in cursor.fetchall():
         held.add(EventId(event_id))

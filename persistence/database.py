@@ -20,6 +20,8 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from boxoffice.persistence.tables import schema_version
+
 DRIVER = "postgresql+psycopg2"
 ACCEPTED_SCHEMES = frozenset({"postgres", "postgresql", DRIVER})
 OLDEST_POSTGRES = 14
@@ -80,18 +82,26 @@ def make_engine(
     pool_size: int = 5,
     pool_timeout_s: float = 5.0,
     statement_timeout_s: float | None = 10.0,
+    lock_timeout_s: float | None = None,
+    idle_timeout_s: float | None = 10.0,
 ) -> Engine:
     """A pool of at most `pool_size` connections; it opens the first one on first use.
 
     A caller waits for a free connection for at most `pool_timeout_s`. PostgreSQL ends any statement after
-    `statement_timeout_s` (None: never), and any transaction that idles for 10 s, so that a lost peer cannot
-    hold a row for ever. Raises StartupError for a URL that `normalise` refuses.
+    `statement_timeout_s`, any wait for a row that another session holds after `lock_timeout_s`, and any
+    transaction that idles for `idle_timeout_s`, so that a lost peer cannot hold a row for ever (None: never).
+    Raises StartupError for a URL that `normalise` refuses.
     """
     url = normalise(url) if isinstance(url, str) else url
+    timeouts_s = {
+        "statement_timeout": statement_timeout_s,
+        "lock_timeout": lock_timeout_s,
+        "idle_in_transaction_session_timeout": idle_timeout_s,
+    }
     defaults = {name: value for name, value in CONNECTION_DEFAULTS.items() if name not in url.query}
     return create_engine(
         url,
-        connect_args={**defaults, "options": _session_options(url, statement_timeout_s)},
+        connect_args={**defaults, "options": _session_options(url, timeouts_s)},
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=0,
@@ -100,13 +110,10 @@ def make_engine(
     )
 
 
-def _session_options(url: URL, statement_timeout_s: float | None) -> str:
-    timeout_ms = 0 if statement_timeout_s is None else max(1, round(statement_timeout_s * 1000))
-    ours = {
-        "idle_in_transaction_session_timeout": "10000",
-        "statement_timeout": str(timeout_ms),
-        "timezone": "UTC",
-    }
+def _session_options(url: URL, timeouts_s: Mapping[str, float | None]) -> str:
+    ours = {"timezone": "UTC"}
+    for name, timeout_s in timeouts_s.items():
+        ours[name] = "0" if timeout_s is None else str(max(1, round(timeout_s * 1000)))
     # connect_args would replace what the URL asks for, so join both; of two equal names the last one wins.
     theirs = " ".join(url.normalized_query.get("options", ()))
     return " ".join([theirs, *(f"-c {name}={value}" for name, value in ours.items())]).strip()
@@ -185,14 +192,38 @@ def upgrade(engine: Engine) -> None:
         connection.commit()
 
 
+NEEDED_PRIVILEGES = {
+    "events": ("SELECT", "INSERT", "UPDATE"),
+    "orders": ("SELECT", "INSERT", "UPDATE"),
+    "changes": ("SELECT", "INSERT"),
+    "event_ids": ("USAGE",),
+}
+
+PERSISTENCE_QUERY = text("SELECT relpersistence::text FROM pg_class WHERE oid = to_regclass(:name)")
+PRIVILEGE_QUERY = text("""
+    SELECT CASE relkind WHEN 'S' THEN has_sequence_privilege(oid, :privilege)
+                        ELSE has_table_privilege(oid, :privilege) END
+      FROM pg_class WHERE oid = to_regclass(:name)
+""")
+
+
 def check_schema(engine: Engine) -> None:
-    """Raise StartupError unless the tables have exactly the form that this version writes."""
+    """Raise StartupError unless the tables have exactly the form that this version writes, keep what is
+    written through a crash, and are ours to write.
+    """
     scripts = ScriptDirectory.from_config(_alembic_config())
-    with _connected(engine) as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current == scripts.get_current_head():
-        return
     where = describe(engine.url)
+    with _connected(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": schema_version})
+        current = context.get_current_revision()
+        known = current == scripts.get_current_head()
+        faults = (
+            [fault for name in NEEDED_PRIVILEGES for fault in _faults_of(connection, name)] if known else []
+        )
+    if faults:
+        raise StartupError(f"The tables at {where} cannot be used: {'; '.join(faults)}.")
+    if known:
+        return
     if current is None:
         raise StartupError(
             f"The database at {where} has no tables of boxoffice yet: run `boxoffice migrate`."
@@ -200,6 +231,20 @@ def check_schema(engine: Engine) -> None:
     if any(script.revision == current for script in scripts.walk_revisions()):
         raise StartupError(f"The tables at {where} are of an older boxoffice: run `boxoffice migrate`.")
     raise StartupError(_NEWER.format(where=where))
+
+
+def _faults_of(connection: Connection, name: str) -> Iterator[str]:
+    """Everything that speaks against a table or sequence of this name, each with its remedy."""
+    persistence = connection.execute(PERSISTENCE_QUERY, {"name": name}).scalar_one_or_none()
+    if persistence is None:
+        yield f"{name} is missing, so restore it from a backup"
+        return
+    if persistence != "p":
+        yield f"a crash would empty {name}, so ALTER TABLE {name} SET LOGGED"
+    for privilege in NEEDED_PRIVILEGES[name]:
+        if not connection.execute(PRIVILEGE_QUERY, {"name": name, "privilege": privilege}).scalar_one():
+            what = f"{'SEQUENCE' if privilege == 'USAGE' else 'TABLE'} {name}"
+            yield f"this role lacks a right, so GRANT {privilege} ON {what} to it"
 
 
 _NEWER = "The tables at {where} are of a newer boxoffice than this one: install that version."

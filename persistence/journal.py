@@ -88,15 +88,22 @@ class GroupCommitJournal:
     # --- the journal's thread --------------------------------------------------------------------
 
     def _run(self) -> None:
-        while batch := self._take():
+        while not self._ended:
             try:
-                settled = self._settle(batch)
-            except BaseException:
-                log.exception("the journal failed; %d entries are in doubt", len(batch))
-                self._disconnect()
-                settled = [_lost(entry.lease, entry.answers, OutcomeUnknown()) for entry in batch]
-            self._outlet.deliver(settled)
+                self._write_and_answer(self._take())
+            except BaseException:  # out of memory, say: whoever was not answered will be at their deadline
+                log.exception("the journal could not answer a batch")
         self._disconnect()
+
+    def _write_and_answer(self, batch: Sequence[Entry]) -> None:
+        try:
+            settled = self._settle(batch)
+        except BaseException:
+            log.exception("the journal failed; %d entries are in doubt", len(batch))
+            self._disconnect()
+            settled = [_lost(entry.lease, entry.answers, OutcomeUnknown()) for entry in batch]
+        if settled:
+            self._outlet.deliver(settled)
 
     def _take(self) -> list[Entry]:
         """All that waits, up to the bound; waits for it. Empty only at the end."""
@@ -181,7 +188,7 @@ class GroupCommitJournal:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("ROLLBACK")
-        except psycopg2.Error:
+        except BaseException:  # whatever it was: what is not rolled back must not meet the next COMMIT
             return False
         return True
 

@@ -25,6 +25,9 @@ from sqlalchemy.dialects.postgresql import JSON
 
 metadata = MetaData()
 
+schema_version = "boxoffice_schema"
+"""Alembic's own table, under a name that no other application's migrations use in the same database."""
+
 event_ids = Sequence("event_ids", metadata=metadata)
 
 events = Table(

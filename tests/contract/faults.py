@@ -25,6 +25,7 @@ class Faults:
         self.at_connect: list[Exception] = []
         self.at_write: list[Accident] = []
         self.at_commit: list[Accident] = []
+        self.at_rollback: list[Accident] = []
         self.opened = 0
 
     def connect(self) -> Connection:
@@ -49,6 +50,8 @@ class Faults:
     def _due_at(self, query: str) -> list[Accident]:
         if query == "COMMIT":
             return self.at_commit
+        if query == "ROLLBACK":
+            return self.at_rollback
         return self.at_write if "EXECUTE write_batch" in query else []
 
     # --- accidents -------------------------------------------------------------------------------

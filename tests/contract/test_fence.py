@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from boxoffice.actors.changes import TicketsBooked
 from boxoffice.actors.messages import Answer, Book, Booked, Cancel, Find, Initialize, NotApplied, OrderId
@@ -255,3 +256,23 @@ def test_two_servers_on_one_database_make_each_version_once(
     assert not_applied
     assert not not_applied & {change.order_id for change in log}
     assert len(stored.orders()) == 1 + len(log)
+
+
+def test_the_fence_stands_at_read_committed_whatever_the_databases_default(
+    journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+) -> None:
+    ((name,),) = stored.rows("SELECT current_database()")
+    stored.run(f"ALTER DATABASE {name} SET default_transaction_isolation = serializable")
+    seen: list[object] = []
+
+    def look(cursor: Cursor, call: Callable[[], None]) -> None:
+        cursor.execute("SHOW transaction_isolation")
+        seen.extend(cursor.fetchall())
+        call()
+
+    faults.at_commit += [look, look]
+    owner = Owner()
+    for entry in (owner.open(), owner.decide(book())):  # a new event takes a statement of its own
+        journal.append(entry)
+        assert outlet.answer_to(entry) == answers_of(entry)
+    assert seen == [("read committed",)] * 2

@@ -10,7 +10,8 @@ from boxoffice.actors.messages import CustomerId, EventId, NotApplied, OrderId, 
 from boxoffice.actors.ports import Entry, Lease
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
-from tests.contract.faults import Faults, raising
+from tests.contract.conftest import MakeJournal
+from tests.contract.faults import Faults, raising, raising_after
 from tests.contract.support import (
     EVENT,
     NOW,
@@ -21,6 +22,7 @@ from tests.contract.support import (
     Stored,
     answers_of,
     book,
+    eventually,
     new_order_id,
     taken_over,
 )
@@ -209,3 +211,41 @@ def test_a_failure_of_the_journal_itself_leaves_nobody_waiting(
     waiting_journal.append(fine)
     assert outlet.answer_to(fine) == answers_of(fine)
     assert stored.is_as(later)
+
+
+def test_what_cannot_be_rolled_back_is_not_committed_by_the_next(
+    journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+) -> None:
+    owner, next_owner = Owner(), Owner(OTHER)
+    opening = owner.open()
+    journal.append(opening)
+    outlet.answer_to(opening)
+    faults.at_write.append(raising_after(ValueError("a bug, after the statement was sent")))
+    faults.at_rollback.append(raising(MemoryError("none left")))
+    refused, following = owner.decide(book()), next_owner.open(5, book())
+    journal.append(refused)
+    (answer,) = outlet.answer_to(refused)
+    assert isinstance(answer, NotApplied)
+    journal.append(following)
+    assert outlet.answer_to(following) == answers_of(following)
+    assert stored.version() == 1, "not applied is not applied"
+
+
+def test_the_journal_goes_on_when_an_answer_cannot_be_delivered(
+    make_journal: MakeJournal, faults: Faults, stored: Stored
+) -> None:
+    failures = [MemoryError("none left")]
+
+    def look() -> None:
+        if failures:
+            raise failures.pop()
+
+    outlet, owner = Outlet(look), Owner()
+    journal = make_journal(faults.connect, outlet)
+    first = owner.open()
+    journal.append(first)
+    journal.start()
+    eventually(lambda: stored.version() == 1 and not failures)
+    second = owner.decide(book())
+    journal.append(second)
+    assert outlet.answer_to(second) == answers_of(second)

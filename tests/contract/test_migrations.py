@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from boxoffice.persistence import database
 from boxoffice.persistence.journal import GroupCommitJournal
-from boxoffice.persistence.tables import metadata
+from boxoffice.persistence.tables import metadata, schema_version
 from tests.contract.support import EVENT, Outlet, Owner, Stored, book
 
 CATALOGUES = {
@@ -36,7 +36,7 @@ CATALOGUES = {
         SELECT sequencename, start_value, min_value, max_value, increment_by, cycle
           FROM pg_sequences WHERE schemaname = :schema""",
 }
-ALEMBICS_OWN = "alembic_version"
+ALEMBICS_OWN = "boxoffice_schema"
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def catalogue(connection: Connection, name: str, schema: str) -> set[tuple[objec
 
 def test_alembic_finds_no_difference_between_the_tables_and_the_migrations(connection: Connection) -> None:
     context = MigrationContext.configure(
-        connection, opts={"compare_type": True, "compare_server_default": True}
+        connection,
+        opts={"compare_type": True, "compare_server_default": True, "version_table": schema_version},
     )
     assert compare_metadata(context, metadata) == []
 

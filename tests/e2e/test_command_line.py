@@ -98,7 +98,7 @@ def test_a_database_without_tables_is_said_and_migrate_makes_them(empty_url: str
 
 def test_tables_of_a_newer_boxoffice_are_said(database_url: str) -> None:
     with database(database_url) as cursor:
-        cursor.execute("UPDATE alembic_version SET version_num = '9999'")
+        cursor.execute("UPDATE boxoffice_schema SET version_num = '9999'")
     for command in ("serve", "migrate"):
         assert "newer boxoffice" in said(run(command, "--database-url", database_url, env={"PORT": "0"}))
 

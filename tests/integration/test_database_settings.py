@@ -288,7 +288,7 @@ def test_upgrading_leaves_no_lock_behind(empty: Engine) -> None:
 def test_tables_of_a_newer_version_are_refused(empty: Engine) -> None:
     upgrade(empty)
     with empty.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'of the future'"))
+        connection.execute(text("UPDATE boxoffice_schema SET version_num = 'of the future'"))
     for refused in (check_schema, upgrade):
         with pytest.raises(StartupError, match="newer boxoffice than this one"):
             refused(empty)
@@ -300,4 +300,51 @@ def test_a_user_who_may_not_make_tables_is_told(admin: Engine, empty: Engine) ->
     with pytest.raises(StartupError, match="permission denied for schema public"):
         upgrade(guest)
     guest.dispose()
+    run(admin, "DROP ROLE guest")
+
+
+def test_tables_of_another_application_are_not_taken_for_ours(empty: Engine) -> None:
+    run(empty, "CREATE TABLE alembic_version (version_num text); COMMIT")
+    run(empty, "INSERT INTO alembic_version VALUES ('0001'); COMMIT")
+    with pytest.raises(StartupError, match="no tables of boxoffice yet"):
+        check_schema(empty)
+    upgrade(empty)
+    check_schema(empty)
+
+
+@pytest.mark.parametrize("name", ["events", "orders", "changes"])
+def test_tables_that_a_crash_would_empty_are_refused(empty: Engine, name: str) -> None:
+    upgrade(empty)
+    run(empty, f"ALTER TABLE {name} SET UNLOGGED; COMMIT")
+    with pytest.raises(StartupError, match=f"a crash would empty {name}, so ALTER TABLE {name} SET LOGGED"):
+        check_schema(empty)
+
+
+@pytest.mark.parametrize("name", ["TABLE orders", "SEQUENCE event_ids"])
+def test_tables_that_are_not_there_are_missed(empty: Engine, name: str) -> None:
+    upgrade(empty)
+    run(empty, f"DROP {name}; COMMIT")
+    with pytest.raises(StartupError, match=f"{name.split()[1]} is missing"):
+        check_schema(empty)
+
+
+@pytest.mark.parametrize(
+    ("privilege", "of"),
+    [("INSERT", "events"), ("UPDATE", "orders"), ("SELECT", "changes"), ("USAGE", "event_ids")],
+)
+def test_tables_that_are_not_ours_to_write_are_refused(
+    admin: Engine, empty: Engine, privilege: str, of: str
+) -> None:
+    upgrade(empty)
+    kind = "SEQUENCE" if of == "event_ids" else "TABLE"
+    run(admin, "CREATE ROLE guest LOGIN")
+    run(empty, "GRANT ALL ON ALL TABLES IN SCHEMA public TO guest; COMMIT")
+    run(empty, "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO guest; COMMIT")
+    guest = make_engine(empty.url.set(username="guest"))
+    check_schema(guest)
+    run(empty, f"REVOKE {privilege} ON {kind} {of} FROM guest; COMMIT")
+    with pytest.raises(StartupError, match=f"lacks a right, so GRANT {privilege} ON {kind} {of} to it"):
+        check_schema(guest)
+    guest.dispose()
+    run(empty, "DROP OWNED BY guest; COMMIT")
     run(admin, "DROP ROLE guest")
