@@ -24,6 +24,7 @@ rebuild at start-up and by the audit.
 """
 
 from collections.abc import Iterable, Iterator
+from heapq import nsmallest
 from typing import assert_never
 
 from sortedcontainers import SortedDict
@@ -36,6 +37,7 @@ from boxoffice.actors.changes import (
     TicketsBooked,
 )
 from boxoffice.actors.messages import (
+    ORDER_IDS_MAX,
     Answer,
     Book,
     Booked,
@@ -218,10 +220,10 @@ class Inventory:
             case None:
                 return Decision((), OrderUnknown(self._version))
             case set() as several:
-                oldest_first = sorted(
-                    several, key=lambda order_id: (self._orders[order_id].created_at, order_id)
+                oldest = nsmallest(
+                    ORDER_IDS_MAX, several, key=lambda order_id: (self._orders[order_id].created_at, order_id)
                 )
-                return Decision((), OrderAmbiguous(tuple(oldest_first), self._version))
+                return Decision((), OrderAmbiguous(tuple(oldest), len(several), self._version))
             case only:
                 return self._cancel(only, now)
 

@@ -36,6 +36,9 @@ QUANTITY_MAX = 1_000
 TEXT_MAX = 200
 """Characters in an event's name, and in a customer's id."""
 
+ORDER_IDS_MAX = 100
+"""Orders that one refusal names."""
+
 
 class Value(msgspec.Struct, frozen=True, gc=False):
     """A frozen value without reference cycles, so the garbage collector need not visit it."""
@@ -186,9 +189,10 @@ class CapacityExceeded(Value, frozen=True, gc=False):
 
 
 class OrderAmbiguous(Value, frozen=True, gc=False):
-    """Refused: the customer has several live orders; say which. The oldest comes first."""
+    """Refused: the customer has `count` live orders; say which. Names the oldest, at most `ORDER_IDS_MAX`."""
 
     order_ids: tuple[OrderId, ...]
+    count: int
     version: int
 
 

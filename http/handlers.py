@@ -183,10 +183,11 @@ def refusal(event_id: EventId, answer: Answer) -> ProblemError:
                 totalTickets=capacity,
                 version=version,
             )
-        case OrderAmbiguous(order_ids, version):
+        case OrderAmbiguous(order_ids, count, version):
             return ProblemError(
                 "ambiguous_order",
-                "The customer has several orders for this event: name one by `orderId`. Nothing was changed.",
+                f"The customer has {count} orders here: name one by `orderId`. Nothing was changed.",
+                orderCount=count,
                 orderIds=[f"{event_id}-{order_id}" for order_id in order_ids],
                 version=version,
             )
@@ -261,7 +262,12 @@ def _invalid_parameter(name: str, detail: str) -> ProblemError:
 
 
 async def read_json(request: web.Request) -> bytes:
-    """The body of a request that says it is JSON. Raises ProblemError 415."""
+    """The body of a request that says it is JSON, as it is. Raises ProblemError 415.
+
+    What is compressed is refused: 64 KiB of it may be 64 MiB, inflated on the event loop.
+    """
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ProblemError("unsupported_media_type", "Send the body as it is, without a `Content-Encoding`.")
     declared = request.headers.get("Content-Type", "")
     if declared != _JSON and declared.partition(";")[0].strip().lower() != _JSON:
         raise ProblemError("unsupported_media_type", f"Send JSON, and say so: `Content-Type: {_JSON}`.")

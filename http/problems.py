@@ -26,7 +26,7 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "already_cancelled": (409, "The order is cancelled already"),
     "body_too_large": (413, "The body is too large"),
     "expectation_failed": (417, "We do not do what is expected"),
-    "unsupported_media_type": (415, "The body is not declared as JSON"),
+    "unsupported_media_type": (415, "The body is not plain JSON"),
     "invalid_request": (422, "The request is not valid"),
     "internal_error": (500, "A mistake of ours"),
     "not_applied": (503, "Not applied"),

@@ -92,7 +92,9 @@ async def serve(
 
     def connection() -> _Connection:
         no_log: Any = None  # documented, but not in the types
-        return _Connection(manager, loop=loop, access_log=no_log, keepalive_timeout=KEEPALIVE_S)
+        return _Connection(
+            manager, loop=loop, access_log=no_log, keepalive_timeout=KEEPALIVE_S, auto_decompress=False
+        )
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -161,6 +161,7 @@ def test_a_customer_with_several_orders_is_asked_which(server: Server) -> None:
     status, problem = server.post("/cancel", eventId=event, userId="alice")
     assert (status, problem["code"]) == (409, "ambiguous_order")
     assert problem["orderIds"] == [order["orderId"] for order in orders]
+    assert problem["orderCount"] == 3
     assert server.status(event)["version"] == 4
     server.cancel(orders[0])
     server.cancel(orders[1])

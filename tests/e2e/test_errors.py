@@ -1,5 +1,6 @@
 """What clients must not ask, and how they are told: a problem document, and nothing has changed."""
 
+import gzip
 import socket
 
 import pytest
@@ -132,6 +133,19 @@ def test_a_body_that_grows_beyond_the_bound_in_chunks_is_413(server: Server) -> 
 def test_a_body_that_is_not_declared_as_json_is_415(server: Server, declared: str | None) -> None:
     headers = {} if declared is None else {"Content-Type": declared}
     check(post(server, "/book", as_json(BOOK), headers), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "GZIP", "gzip, identity", "magic", ""])
+def test_a_body_that_is_compressed_is_415_and_not_inflated(server: Server, coding: str) -> None:
+    bomb = gzip.compress(b" " * 10_000_000)
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    check(post(server, "/book", bomb, headers), 415, "unsupported_media_type")
+
+
+def test_a_body_may_say_that_it_is_as_it_is(server: Server) -> None:
+    body = as_json({"eventId": server.event(), "userId": "alice"})
+    headers = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+    assert post(server, "/book", body, headers).status == 201
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ class Model:
     def cancel_for(self, customer: CustomerId, now: Instant) -> Answer:
         theirs = [entry.id for entry in self.live if entry.customer == customer]
         if len(theirs) > 1:
-            return OrderAmbiguous(tuple(theirs), self.version)
+            return OrderAmbiguous(tuple(theirs), len(theirs), self.version)
         if len(theirs) == 1:
             return self.cancel(theirs[0], now)
         return OrderUnknown(self.version)

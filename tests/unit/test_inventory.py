@@ -13,6 +13,7 @@ from boxoffice.actors.changes import (
 )
 from boxoffice.actors.inventory import Decision, Inventory
 from boxoffice.actors.messages import (
+    ORDER_IDS_MAX,
     Answer,
     Book,
     Booked,
@@ -419,8 +420,17 @@ def test_a_customer_with_several_orders_must_say_which_and_sees_the_oldest_first
     order_ids = tuple(OrderId(f"order-{n}") for n in range(8))
     for order_id in order_ids:
         desk.book("ann", 2, order_id=order_id)  # the first four are confirmed, the others wait
-    assert desk.cancel_for("ann") == OrderAmbiguous(order_ids, version=9)
+    assert desk.cancel_for("ann") == OrderAmbiguous(order_ids, len(order_ids), version=9)
     assert numbers(desk.inventory) == (1, 8, 4)
+
+
+def test_of_very_many_orders_the_oldest_are_named_and_all_are_counted() -> None:
+    desk = Desk(1)
+    order_ids = tuple(OrderId(f"order-{n:03}") for n in range(ORDER_IDS_MAX + 1))
+    for number, order_id in enumerate(reversed(order_ids)):
+        desk.say(Book(order_id, CustomerId("ann"), 1, waitlist=True), at=NOW + number)
+    oldest_first = order_ids[:0:-1]
+    assert desk.cancel_for("ann") == OrderAmbiguous(oldest_first, ORDER_IDS_MAX + 1, version=102)
 
 
 def test_a_customer_with_one_order_left_need_not_say_which() -> None:
@@ -428,7 +438,7 @@ def test_a_customer_with_one_order_left_need_not_say_which() -> None:
     for order_id in ("first", "second", "third"):
         desk.book("ann", order_id=order_id)
     desk.cancel("second")
-    assert desk.cancel_for("ann") == OrderAmbiguous((OrderId("first"), OrderId("third")), version=5)
+    assert desk.cancel_for("ann") == OrderAmbiguous((OrderId("first"), OrderId("third")), 2, version=5)
     desk.cancel("first")
     assert desk.cancel_for("ann") == Cancelled(
         an_order("ann", 1, CANCELLED, order_id="third"), promoted=(), version=7
