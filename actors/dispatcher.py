@@ -3,8 +3,8 @@
 `Dispatcher` owns the threads and a queue of actors that have something to do; `PooledActor` puts itself
 into that queue when its inbox stops being empty, and handles at most `MESSAGES_PER_TURN` messages before
 the next actor gets the thread. One actor is never run by two threads at once, and takes its messages in
-the order they came. 100,000 of these cost 2.5 KB each and start at 42,000 a second; 10,000 of
-`pykka.ThreadingActor` cost 22 KB each and bring the message rate down to a tenth.
+the order they came. 100,000 of these cost 2.5 KB each; 10,000 of `pykka.ThreadingActor` cost 22 KB each and
+bring the message rate down to a tenth.
 
 What differs from Pykka's own actor types, on purpose:
 

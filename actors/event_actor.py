@@ -90,6 +90,7 @@ class EventActor(PooledActor):
         """Whoever still waits for the event to be loaded waits no longer."""
         if self._early:
             self._take_leave(self._last_answer)
+        self._inventory = None  # what is left of us may stay for long: the collector skips what is frozen
 
     def on_left_behind(self, message: object) -> None:
         """Tell those who came after the end what the last one was told."""
@@ -126,6 +127,7 @@ class EventActor(PooledActor):
 
     def _take_leave(self, answer: Answer, refused: Answer | None = None) -> None:
         self._last_answer = answer
+        self._inventory = None
         early, self._early = list(self._early), deque()
         self._refuse(early, answer, ended=True, refused=refused)
 

@@ -8,6 +8,7 @@ answer, or at its deadline by `OutcomeUnknown`, since by then nobody here knows 
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,8 +17,18 @@ from typing import ParamSpec, TypeVar
 
 from boxoffice.actors.directory import Directory
 from boxoffice.actors.event_actor import Requests
-from boxoffice.actors.messages import Answer, Command, EventId, EventStatus, Initialize, OutcomeUnknown
-from boxoffice.actors.ports import Answered, Clock, DatabaseAway, Request, Settled
+from boxoffice.actors.messages import (
+    Answer,
+    Command,
+    EventId,
+    EventStatus,
+    Initialize,
+    NotApplied,
+    OutcomeUnknown,
+)
+from boxoffice.actors.ports import Answered, Clock, DatabaseAway, Lease, Request, Settled
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,7 +99,7 @@ class Bridge:
         if refusal is not None:
             return refusal
         future: asyncio.Future[Answer] = self._loop.create_future()
-        self.directory.submit_new(event_id, self._stamped([Request(command, future)]))
+        self._submit(self.directory.submit_new, event_id, [Request(command, future)])
         return await future
 
     def status(self, event_id: EventId) -> EventStatus | Answer | None:
@@ -108,12 +119,20 @@ class Bridge:
     def _flush(self) -> None:
         tick, self._tick = self._tick, {}
         for event_id, requests in tick.items():
-            self.directory.submit(event_id, self._stamped(requests))
+            self._submit(self.directory.submit, event_id, requests)
 
-    def _stamped(self, requests: list[Request]) -> Requests:
+    def _submit(
+        self, submit: Callable[[EventId, Requests], None], event_id: EventId, requests: list[Request]
+    ) -> None:
         deadline = self._loop.time() + self._answer_timeout_s
         self._waiting.update(dict.fromkeys(requests, deadline))
-        return Requests(self._clock(), requests)
+        try:
+            submit(event_id, Requests(self._clock(), requests))
+        except Exception:  # out of memory, say: this event's askers are told so, and the others go on
+            log.exception("event %s could not be asked", event_id)
+            not_asked = NotApplied("the event could not be asked")
+            answers = [Answered(request, not_asked) for request in requests]
+            self._settle([Settled(Lease(event_id), answers)])
 
     # --- outwards --------------------------------------------------------------------------------
 
@@ -145,6 +164,7 @@ class Bridge:
             future.set_result(answer)
 
     def _sweep(self) -> None:
+        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
         now = self._loop.time()
         while self._waiting:
             request, deadline = next(iter(self._waiting.items()))
@@ -152,25 +172,31 @@ class Bridge:
                 break
             self._resolve(request, OutcomeUnknown())
         self.directory.passivate()
-        self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
     # --- closing ---------------------------------------------------------------------------------
 
     async def drain(self, timeout_s: float) -> bool:
-        """Admit nothing more and wait until all that was admitted is answered. False at `timeout_s`."""
+        """Admit nothing more and wait until all that was admitted is answered.
+
+        At `timeout_s` whoever still waits is told that nobody knows, and False returned.
+        """
         self.directory.close()
         deadline = self._loop.time() + timeout_s
         # Once in a process's life; an Event instead would cost something at every answer.
         while (self.directory.in_flight or self._due) and self._loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+        self._answer_all()
         return not self.directory.in_flight
 
     def close(self) -> None:
         """Tell everyone who still waits that nobody knows, and end the reader threads."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self._answer_all()
+        self._readers.shutdown(wait=False, cancel_futures=True)
+
+    def _answer_all(self) -> None:
         while self._due:
             self._answer_some()
         for request in list(self._waiting):
             self._resolve(request, OutcomeUnknown())
-        self._readers.shutdown(wait=False, cancel_futures=True)

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -158,12 +159,27 @@ async def test_sigterm_under_load_answers_all_that_it_took_in(own_server: Server
         Log(database_url, event).check(of(seen, event))
 
 
+@contextmanager
+def stalled(database_url: str) -> Iterator[None]:
+    """PostgreSQL does nothing that the server asks for, until the end of this block."""
+    ours = "datname = current_database() AND application_name = 'boxoffice'"
+    with database(database_url) as cursor:
+        cursor.execute(f"SELECT pid FROM pg_stat_activity WHERE {ours}")
+        sessions = [pid for (pid,) in cursor.fetchall()]
+    for pid in sessions:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in sessions:
+            os.kill(pid, signal.SIGCONT)
+
+
 async def test_sigterm_waits_for_a_commit_that_takes_its_time(own_server: Server, database_url: str) -> None:
     event = own_server.event(tickets=1)
     async with crowd(own_server) as clients:
         await clients.get(f"/status/{event}")
-        with database(database_url) as cursor:
-            cursor.execute("SELECT FROM events FOR UPDATE")  # until the end of this block nobody can commit
+        with stalled(database_url):
             asked = asyncio.create_task(clients.ask("/book", eventId=event, userId="alice"))
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(asked), 0.5)
@@ -173,6 +189,23 @@ async def test_sigterm_waits_for_a_commit_that_takes_its_time(own_server: Server
         assert (await asked).status == 201, "it was taken in, so it is answered"
     assert await asyncio.to_thread(own_server.process.wait, EXIT_S) == 0
     assert in_database(database_url) == {(event, "alice")}
+
+
+async def test_sigterm_does_not_wait_for_ever_and_leaves_nobody_without_an_answer(
+    own_server: Server, database_url: str
+) -> None:
+    event = own_server.event(tickets=2)
+    async with crowd(own_server) as clients:
+        with stalled(database_url):
+            asked = [
+                asyncio.create_task(clients.ask("/book", eventId=event, userId=user))
+                for user in ("ann", "bob")
+            ]
+            await asyncio.sleep(0.5)  # for them to be on their way
+            own_server.process.send_signal(signal.SIGTERM)
+            for each in await asyncio.gather(*asked):
+                assert (each.status, each.answer["code"]) == (504, "outcome_unknown")
+            assert await asyncio.to_thread(own_server.process.wait, EXIT_S) == 0
 
 
 async def test_sigterm_waits_for_no_idle_client(own_server: Server) -> None:

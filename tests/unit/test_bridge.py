@@ -11,6 +11,7 @@ import pytest
 from boxoffice.actors.changes import EventInitialized
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
+from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.messages import (
     Answer,
@@ -190,6 +191,30 @@ async def test_a_new_event_is_refused_beyond_the_bound_too(crossing: Crossing) -
     assert await crossing.bridge.initialize(EventId(9), Initialize("Play", 3)) == Overloaded()
 
 
+@pytest.mark.parametrize("new", [False, True])
+async def test_an_event_that_cannot_be_asked_is_told_and_the_others_go_on(
+    crossing: Crossing, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    submit, sick = crossing.directory.submit, EventId(9)
+
+    def fails_for_one(event_id: EventId, message: Requests) -> None:
+        if event_id == sick:
+            raise MemoryError("none left")
+        submit(event_id, message)
+
+    monkeypatch.setattr(crossing.directory, "submit", fails_for_one)
+    monkeypatch.setattr(crossing.directory, "submit_new", fails_for_one)
+    if new:
+        asked = asyncio.ensure_future(crossing.bridge.initialize(sick, Initialize("Play", 3)))
+    else:
+        asked = crossing.ask(sick)
+    other = crossing.ask()
+    assert await asked == NotApplied("the event could not be asked")
+    crossing.commit(*await crossing.entries(1))
+    assert isinstance(await other, Booked)
+    assert crossing.directory.in_flight == 0
+
+
 def test_nobody_can_ask_before_it_is_open() -> None:
     loop = asyncio.new_event_loop()
     try:
@@ -308,6 +333,22 @@ async def test_sweeping_forgets_the_events_that_nobody_asks_for(crossing: Crossi
     await until(lambda: crossing.bridge.status(EVENT) is None)
 
 
+async def test_sweeping_goes_on_whatever_happens(
+    hasty: Crossing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [MemoryError("none left")] * 2
+
+    def passivate() -> int:
+        if failures:
+            raise failures.pop()
+        return 0
+
+    monkeypatch.setattr(hasty.directory, "passivate", passivate)
+    await until(lambda: not failures)
+    assert await hasty.ask() == OutcomeUnknown()
+    assert "none left" in caplog.text
+
+
 # --- reading -------------------------------------------------------------------------------------
 
 
@@ -379,9 +420,7 @@ async def test_draining_gives_up_in_time(crossing: Crossing) -> None:
     asked = crossing.ask()
     await crossing.entries(1)
     assert not await crossing.bridge.drain(0.0)
-    assert not asked.done()
-    crossing.bridge.close()
-    assert await asked == OutcomeUnknown()
+    assert await asked == OutcomeUnknown(), "while there still is a connection to be told on"
 
 
 async def test_draining_when_nothing_is_under_way_is_done_at_once(crossing: Crossing) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from boxoffice.actors.changes import EventInitialized
-from boxoffice.actors.directory import LOADERS, Bounds, Directory
+from boxoffice.actors.directory import LOADERS, PASSIVATED_AT_ONCE, Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.inventory import Inventory
@@ -292,14 +292,20 @@ def test_an_event_that_is_still_corrupt_is_shut_again(house: House) -> None:
 def test_whoever_only_looks_at_a_shut_event_is_told_so_until_it_has_been_loaded_again(house: House) -> None:
     assert house.directory.refusal(EVENT) is None
     a_shut_event(house)
-    house.time.now_s += BOUNDS.quarantine_s
-    assert house.directory.refusal(EVENT) == EventUnavailable("a row too few")
-    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
     house.outlet.settled.clear()
-    house.entry()
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    house.time.now_s += BOUNDS.quarantine_s - 0.1
+    assert house.directory.refusal(EVENT) == EventUnavailable("a row too few")
+    assert house.recovery.loads == [EVENT], "it is not over yet"
+    house.time.now_s += 0.1
+    assert house.directory.refusal(EVENT) == EventUnavailable("a row too few"), "it may not be mended"
+    assert house.directory.refusal(EVENT) == EventUnavailable("a row too few")
+    house.outlet.until(lambda: bool(house.outlet.settled))
+    assert house.recovery.loads == [EVENT, EVENT], "who looks has it loaded, once"
     (loaded,) = house.outlet.settled
     house.directory.settle(loaded)
     assert house.directory.refusal(EVENT) is None
+    assert house.directory.status(EVENT) == on_sale().status
 
 
 # --- the committed view --------------------------------------------------------------------------
@@ -434,6 +440,12 @@ def test_only_those_that_were_idle_for_long_are_forgotten(house: House) -> None:
     assert house.directory.passivate() == 2
     known = [house.directory.status(event_id) is not None for event_id in (EVENT, OTHER, THIRD)]
     assert known == [True, False, False]
+
+
+def test_so_many_are_forgotten_at_once_and_the_others_the_next_time(house: House) -> None:
+    house.adopt(*(EventId(number) for number in range(PASSIVATED_AT_ONCE + 1)))
+    house.time.now_s += BOUNDS.idle_max_s
+    assert [house.directory.passivate() for _ in range(3)] == [PASSIVATED_AT_ONCE, 1, 0]
 
 
 # --- the end -------------------------------------------------------------------------------------

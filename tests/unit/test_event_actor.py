@@ -1,5 +1,6 @@
 """One event's actor between a journal, an outlet and a loader that are not there: what it hands to whom."""
 
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -339,6 +340,17 @@ def test_when_the_journal_takes_nothing_more_all_of_the_message_is_answered(stag
 
 
 # --- being stopped -------------------------------------------------------------------------------
+
+
+def test_an_actor_that_is_stopped_lets_go_of_its_inventory(stage: NewStage) -> None:
+    inventory = Mistaken("never", ValueError())
+    gone = weakref.ref(inventory)
+    actor = stage(inventory)
+    del inventory
+    assert gone() is not None
+    actor.actor.stop(block=False)
+    finish_turns(actor.dispatcher)
+    assert gone() is None, "though its reference is still held"
 
 
 def test_an_actor_that_is_stopped_serves_first_what_it_was_given(stage: NewStage) -> None:
