@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from boxoffice.actors.messages import NotApplied
 from boxoffice.actors.ports import DatabaseAway, Recovered
 from boxoffice.persistence.engines import Engines
+from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal
 from tests.contract.support import EVENT, OTHER, Outlet, Owner, Stored, answers_of, book
@@ -97,3 +98,19 @@ def test_start_up_may_take_its_time_between_two_events(engines: Engines, owners:
         )
         assert other.execute(text(idle)).scalars().all() == ["idle in transaction"], "that is how it waits"
     assert len([*found]) == len(owners) - 1
+
+
+def test_a_server_that_has_become_a_standby_counts_as_away(
+    engines: Engines, owners: list[Owner], stored: Stored
+) -> None:
+    ((name,),) = stored.rows("SELECT current_database()")
+    stored.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")  # for new sessions: ours
+    event_id = owners[0].lease.event_id
+    for asked in (
+        lambda: DatabaseRecovery(engines.loading).load(event_id),
+        lambda: [*DatabaseRecovery(engines.starting).load_open()],
+        DatabaseReading(engines.reading).new_event_id,
+    ):
+        with pytest.raises(DatabaseAway):
+            asked()
+    assert DatabaseReading(engines.reading).status(event_id) == owners[0].inventory.status
