@@ -38,8 +38,6 @@ from boxoffice.persistence.recovery import DatabaseRecovery
 
 DEFAULT_DATA_DIR = Path("boxoffice-data")
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
 DRAIN_S = 4.0
 """How long requests that were admitted may still take after SIGTERM. The whole exit takes 10 s at most."""
 
@@ -65,7 +63,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # Until the event loop listens for them, they end us by way of every `finally`.
-    for number in STOP_SIGNALS:
+    for number in server.STOP_SIGNALS:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         bound = stack.enter_context(server.bind(settings.host, settings.port))
@@ -87,7 +85,9 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
             with asyncio.Runner(loop_factory=_fast_loop()) as runner:
                 runner.run(_run(engines, bound, ready))
         finally:
-            for number in STOP_SIGNALS:  # we are stopping as fast as we can; another one must not cut it off
+            for (
+                number
+            ) in server.STOP_SIGNALS:  # we are stopping as fast as we can; another one must not cut it off
                 signal.signal(number, signal.SIG_IGN)
 
 

@@ -21,6 +21,11 @@ BACKLOG = 4096
 
 KEEPALIVE_S = 75.0
 
+LINGER_S = 1.0
+"""How long we wait for whoever sends no HTTP to read that we refused it."""
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 class ListenError(Exception):
     """The address cannot be listened on; the text says which and why."""
@@ -53,6 +58,9 @@ def _listen_error(host: str, port: int, error: OSError) -> ListenError:
 class _Connection(web.RequestHandler):
     """One client's connection. Bytes that are no HTTP are refused like any other mistake of a client's."""
 
+    _refused: asyncio.Future[None] | None = None
+    """There once the connection is refused, and done once the client has closed it."""
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -68,7 +76,27 @@ class _Connection(web.RequestHandler):
         problem = ProblemError("malformed_request", f"What was sent is no HTTP request: {why}.")
         answer = problem.response(request)
         answer.force_close()
+        self._refused = asyncio.get_running_loop().create_future()
+        self.close()  # takes no notice of what else is sent
         return answer
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer. Were a refused connection closed at once, while more is on its way, TCP would
+        reset it, and the client might never see why.
+        """
+        finished = await super().finish_response(request, resp, start_time)
+        if self._refused is not None and self.transport is not None:
+            self.transport.write_eof()
+            await asyncio.wait([self._refused], timeout=LINGER_S)
+        return finished
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The client has gone."""
+        super().connection_lost(exc)
+        if self._refused is not None and not self._refused.done():
+            self._refused.set_result(None)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log a failure, unless it is a body that is not coded as it says, found while skipping the rest."""
@@ -97,7 +125,7 @@ async def serve(
         )
 
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     try:
         try:

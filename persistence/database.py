@@ -216,21 +216,17 @@ def check_schema(engine: Engine) -> None:
     with _connected(engine) as connection:
         context = MigrationContext.configure(connection, opts={"version_table": schema_version})
         current = context.get_current_revision()
-        known = current == scripts.get_current_head()
-        faults = (
-            [fault for name in NEEDED_PRIVILEGES for fault in _faults_of(connection, name)] if known else []
-        )
+        if current is None:
+            raise StartupError(
+                f"The database at {where} has no tables of boxoffice yet: run `boxoffice migrate`."
+            )
+        if current not in {script.revision for script in scripts.walk_revisions()}:
+            raise StartupError(_NEWER.format(where=where))
+        if current != scripts.get_current_head():
+            raise StartupError(f"The tables at {where} are of an older boxoffice: run `boxoffice migrate`.")
+        faults = [fault for name in NEEDED_PRIVILEGES for fault in _faults_of(connection, name)]
     if faults:
         raise StartupError(f"The tables at {where} cannot be used: {'; '.join(faults)}.")
-    if known:
-        return
-    if current is None:
-        raise StartupError(
-            f"The database at {where} has no tables of boxoffice yet: run `boxoffice migrate`."
-        )
-    if any(script.revision == current for script in scripts.walk_revisions()):
-        raise StartupError(f"The tables at {where} are of an older boxoffice: run `boxoffice migrate`.")
-    raise StartupError(_NEWER.format(where=where))
 
 
 def _faults_of(connection: Connection, name: str) -> Iterator[str]:

@@ -1,10 +1,12 @@
 """`boxoffice serve` and `boxoffice migrate`: what they say when they cannot, options, and signals."""
 
 import os
+import pty
 import re
 import shutil
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from boxoffice.persistence.embedded import EmbeddedPostgres, running_url
 from tests.support.log import database
 from tests.support.postgres import public_folder
-from tests.support.server import Ended, Server, run
+from tests.support.server import COMMAND, QUIET, Ended, Server, run
 
 NOWHERE = "postgresql://user:secret@127.0.0.1:1/tickets"
 
@@ -175,6 +177,24 @@ def test_the_start_up_line_says_where_it_listens_and_on_which_database(own_serve
         r"boxoffice is open at http://127\.0\.0\.1:\d+, on postgresql://boxoffice@/test_\d+\?host=/\S+\n",
         line,
     )
+
+
+def test_on_a_terminal_a_bar_shows_how_far_the_rebuild_is(own_server: Server) -> None:
+    for _ in range(3):
+        own_server.event()
+    own_server.stop()
+    ours, theirs = pty.openpty()
+    command = (COMMAND, "serve", "--port", "0", "--database-url", own_server.database_url)
+    with subprocess.Popen(command, stderr=theirs, env={**QUIET, "TERM": "xterm-256color"}) as process:
+        os.close(theirs)
+        shown = b""
+        while b"is open at" not in shown:
+            shown += os.read(ours, 4_096)
+        process.send_signal(signal.SIGINT)
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"Rebuilding events" in shown
+    assert b"3/3" in shown
 
 
 def test_the_environment_says_where_to_listen_and_which_database(database_url: str) -> None:
