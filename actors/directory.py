@@ -1,8 +1,9 @@
 """The one door to the events: finds an event's actor, or has one made, and bounds what is under way.
 
-Activates an event when somebody asks for it, forgets its actor when it has ended or has been idle for
-long, and keeps a contradictory event shut for a while (quarantine). Also keeps the committed view: the
-last durable status of every resident event, which readers may look at without asking its actor.
+Activates an event when somebody asks for it, tells it when a hold of its is overdue, forgets its actor when
+it has ended or has been idle for long, and keeps a contradictory event shut for a while (quarantine). Also
+keeps the committed view: the last durable status of every resident event, which readers may look at
+without asking its actor.
 
 Not thread-safe, and need not be: one thread, the event loop's, calls all of it.
 """
@@ -20,13 +21,18 @@ from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.event_actor import EventActor, Requests
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.loader import Load, Loader
-from boxoffice.actors.messages import Answer, EventId, EventStatus, EventUnavailable, NotApplied, Overloaded
-from boxoffice.actors.ports import Corrupt, Journal, Lease, Outlet, Recovered, Recovery, Settled
+from boxoffice.actors.messages import Answer, EventUnavailable, NotApplied, Overloaded, Tick
+from boxoffice.actors.ports import Corrupt, Journal, Lease, Outlet, Recovered, Recovery, Request, Settled
+from boxoffice.actors.timer import ExpiryTimer
+from boxoffice.actors.values import EventId, EventStatus, Instant
 
 log = logging.getLogger(__name__)
 
 PASSIVATED_AT_ONCE = 200
 """Events forgotten in one go: some 10 ms of the event loop's time."""
+
+TICKED_AT_ONCE = 1_000
+"""Events told in one go that something of theirs is overdue: some 10 ms of the event loop's time."""
 
 LOADERS = 2
 """Threads that rebuild events on demand. Two, so that one large event does not hold up all others."""
@@ -71,6 +77,7 @@ class Directory:
         self._monotonic_s = monotonic_s
         self._bounds = bounds
         self._residents: OrderedDict[EventId, Resident] = OrderedDict()  # the longest unused first
+        self._timer = ExpiryTimer()
         self._shut: dict[EventId, tuple[Answer, float]] = {}
         self._in_flight: dict[EventId, int] = {}
         self._in_flight_total = 0
@@ -100,8 +107,7 @@ class Directory:
         """Pass admitted requests to their event's actor. Every one of them is settled, once."""
         resident = self._residents.get(event_id)
         if resident is not None:
-            resident.used_at_s = self._monotonic_s()
-            self._residents.move_to_end(event_id)
+            self._use(resident)
             try:
                 resident.actor.tell(message)
             except pykka.ActorDeadError:  # it ended, and the word of it is still on its way to us
@@ -131,6 +137,15 @@ class Directory:
             self._activate(event_id)
         return shut[0]
 
+    def end_overdue(self, now: Instant) -> None:
+        """Tell events whose holds or offers are overdue at `now`. Call it a few times a second.
+
+        Holds end at their time without it, whenever the event is asked anything; this makes it prompt.
+        """
+        for event_id in self._timer.overdue(now, TICKED_AT_ONCE):
+            if self.admit(event_id) is None:
+                self.submit(event_id, Requests(now, [Request(Tick(), None)]))
+
     @property
     def in_flight(self) -> int:
         """How many requests are admitted and not settled."""
@@ -145,6 +160,7 @@ class Directory:
             return
         status = found.inventory.status
         self._settle_in(Lease(status.event_id, found.epoch), found.inventory).status = status
+        self._timer.set(status.event_id, found.inventory.next_expiry)
 
     def settle(self, settled: Settled) -> None:
         """Take note of answers given, of a new committed status, and of an actor's end."""
@@ -155,7 +171,10 @@ class Directory:
         if resident is not None and resident.lease is settled.lease:
             if settled.status is not None:
                 resident.status = settled.status
+                self._timer.set(event_id, settled.next_expiry)
                 self._shut.pop(event_id, None)
+            if settled.moved:
+                self._timer.set(event_id, None)
             if settled.ended:
                 self._forget(resident)
         if settled.refused is not None:
@@ -165,16 +184,20 @@ class Directory:
         """Forget some of the events that have been idle for long. Returns how many. Call it every second.
 
         An event with nothing in flight has nothing in any inbox and nothing in the journal, so its
-        actor can go without a trace; only the thread that calls this could give it anything new.
+        actor can go without a trace; only the thread that calls this could give it anything new. One that
+        has a hold to end is not idle.
         """
         gone = 0
         idle_since_s = self._monotonic_s() - self._bounds.idle_max_s
-        while self._residents and gone < PASSIVATED_AT_ONCE:
+        for _ in range(min(PASSIVATED_AT_ONCE, len(self._residents))):
             event_id, resident = next(iter(self._residents.items()))
             if resident.used_at_s > idle_since_s or event_id in self._in_flight:
                 break
-            self._forget(resident)
-            gone += 1
+            if event_id in self._timer:
+                self._use(resident)
+            else:
+                self._forget(resident)
+                gone += 1
         return gone
 
     def close(self) -> None:
@@ -198,6 +221,10 @@ class Directory:
         actor = EventActor.start(self._dispatcher, lease, self._journal, self._outlet, inventory)
         resident = self._residents[lease.event_id] = Resident(lease, actor, self._monotonic_s())
         return resident
+
+    def _use(self, resident: Resident) -> None:
+        resident.used_at_s = self._monotonic_s()
+        self._residents.move_to_end(resident.lease.event_id)
 
     def _forget(self, resident: Resident) -> None:
         del self._residents[resident.lease.event_id]

@@ -1,4 +1,4 @@
-"""One event's actor: receive, decide, apply, hand to the journal. Everything it knows is its inventory's.
+"""One event's actor: receive, have it handled, hand to the journal. Everything it knows is its inventory's.
 
 It never waits: its memory runs ahead of the database, and nothing that it decides is answered before the
 journal has committed the state the answer stands on. When that fails the actor is not repaired, it is
@@ -14,7 +14,7 @@ import msgspec
 from boxoffice.actors.changes import Change
 from boxoffice.actors.dispatcher import Dispatcher, PooledActor
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Answer, EventUnavailable, EventUnknown, Instant, NotApplied
+from boxoffice.actors.messages import Answer, EventUnavailable, EventUnknown, NotApplied
 from boxoffice.actors.ports import (
     Answered,
     Corrupt,
@@ -27,6 +27,7 @@ from boxoffice.actors.ports import (
     Request,
     Settled,
 )
+from boxoffice.actors.values import Instant
 
 
 class Requests(msgspec.Struct, frozen=True):
@@ -100,9 +101,11 @@ class EventActor(PooledActor):
     def _begin(self, recovered: Recovered) -> None:
         self._lease.epoch = recovered.epoch
         self._inventory = recovered.inventory
-        self._outlet.deliver([Settled(self._lease, [], status=recovered.inventory.status)])
+        inventory = recovered.inventory
+        loaded = Settled(self._lease, [], status=inventory.status, next_expiry=inventory.next_expiry)
+        self._outlet.deliver([loaded])
         while self._early:  # one by one: should one of them end us, the others are still to be answered
-            self._serve(recovered.inventory, self._early.popleft())
+            self._serve(inventory, self._early.popleft())
 
     def _serve(self, inventory: Inventory, message: Requests) -> None:
         base_version = inventory.version
@@ -110,12 +113,11 @@ class EventActor(PooledActor):
         answers: list[Answered] = []
         try:
             for request in message.requests:
-                decision = inventory.decide(request.command, message.now)
-                for change in decision.changes:
-                    inventory.apply(change)
-                    changes.append(change)
+                decision = inventory.handle(request.command, message.now)
+                changes += decision.changes
                 answers.append(Answered(request, decision.answer))
-            self._journal.append(Entry(self._lease, base_version, changes, inventory.status, answers))
+            status, next_expiry = inventory.status, inventory.next_expiry
+            self._journal.append(Entry(self._lease, base_version, changes, status, answers, next_expiry))
         except BaseException:
             # Nothing of this message has left this actor, and nothing will.
             self._refuse([message], NotApplied("the event's actor failed"))

@@ -5,19 +5,28 @@
 
 The rules, all of them:
 
-1. `available + booked == capacity`, and none of the three is ever negative: nothing oversells.
-2. An order gets all of its tickets or none.
-3. While anybody waits, whoever comes later waits behind them, even if they would fit.
-4. The head of the line blocks: a party of two at the head waits for two tickets, and nobody overtakes it.
-5. What frees tickets, or moves the head of the line, promotes everyone at the head who now fits, in the
-   same change: no ticket lies idle while the first in line could have it.
-6. Nobody may wait for more tickets than the event has: they would block the line for ever.
+ 1. `available + booked + held + offered == capacity`, and none is ever negative: nothing oversells.
+ 2. An order gets all of its tickets or none.
+ 3. While anybody waits, whoever comes later waits behind them, even if they would fit.
+ 4. The head of the line blocks: a party of two at the head waits for two tickets, and nobody overtakes it.
+ 5. What frees tickets, adds some, or moves the head of the line promotes everyone at the head who now
+    fits, in the same change: no ticket lies idle while the first in line could have it.
+ 6. Nobody may wait for more tickets than the event has: they would block the line for ever.
+ 7. A promotion confirms the order, or offers it its tickets: as the event's terms say at that moment.
+ 8. A hold and an offer end at their time. Whatever is asked, those that are overdue end first, oldest first.
+ 9. The terms bind whoever takes tickets, by whatever path: one check, before anything else is looked at.
+10. A sale that is closed sells nothing and promotes nobody. What was held or offered before may still be
+    confirmed, until it expires. Closed by its time it may be opened again; closed for good it is.
 
     order:   (none) ──▶ confirmed ──▶ cancelled
-             (none) ──▶ waitlisted ──▶ confirmed | cancelled
+             (none) ──▶ held ──▶ confirmed | expired | cancelled
+             (none) ──▶ waitlisted ──▶ confirmed | offered | cancelled
+                        offered ──▶ confirmed | expired | cancelled
 
-Only live orders are kept; a cancelled one is history and lives in the database. The log replayed from
-nothing gives the same state as the commands gave, because both go through `apply`.
+    sale:    scheduled ──▶ open ──▶ closed          by the clock; by `Close`, for good
+
+Only live orders are kept; a cancelled or expired one is history and lives in the database. The log replayed
+from nothing gives the same state as the commands gave, because both go through `apply`.
 
 Pure: no clock, thread, randomness or I/O. Called by one event's actor, on whatever thread runs it, by the
 rebuild at start-up and by the audit.
@@ -27,17 +36,25 @@ from collections.abc import Iterable, Iterator
 from heapq import nsmallest
 from typing import assert_never
 
-from sortedcontainers import SortedDict
+import msgspec
 
 from boxoffice.actors.changes import (
     Change,
     CustomerWaitlisted,
+    EventAdjusted,
     EventInitialized,
+    HoldExtended,
     OrderCancelled,
+    OrderConfirmed,
+    OrderExpired,
+    OrderReduced,
+    SaleClosed,
     TicketsBooked,
+    TicketsHeld,
 )
 from boxoffice.actors.messages import (
-    ORDER_IDS_MAX,
+    Adjust,
+    Adjusted,
     Answer,
     Book,
     Booked,
@@ -45,28 +62,63 @@ from boxoffice.actors.messages import (
     CancelFor,
     Cancelled,
     CapacityExceeded,
+    CapacityInUse,
+    Close,
+    Closed,
     Command,
-    CustomerId,
-    EventId,
-    EventStatus,
+    Confirm,
+    Confirmed,
     EventUnknown,
+    Extend,
+    Extended,
     Find,
     Found,
+    Held,
+    Hold,
     Initialize,
     Initialized,
+    LimitExceeded,
+    NotExtended,
+    NotHeld,
+    OrderAmbiguous,
+    OrderUnknown,
+    QuantityExceeded,
+    SalesClosed,
+    SalesNotOpen,
+    SoldOut,
+    TermsContradictory,
+    Tick,
+    Ticked,
+    VersionMoved,
+    Waitlisted,
+    WaitlistFull,
+)
+from boxoffice.actors.orders import LiveOrders
+from boxoffice.actors.terms import contradiction_in, sale_state
+from boxoffice.actors.values import (
+    ORDER_IDS_MAX,
+    PROMOTIONS_SHOWN_MAX,
+    SECOND,
+    EventId,
+    EventStatus,
     Instant,
     Order,
-    OrderAmbiguous,
     OrderId,
     OrderStatus,
-    OrderUnknown,
     Promotion,
-    SoldOut,
+    SaleState,
+    Terms,
     Value,
-    Waitlisted,
+    WaitlistMode,
 )
 
-CONFIRMED, WAITLISTED, CANCELLED = OrderStatus.CONFIRMED, OrderStatus.WAITLISTED, OrderStatus.CANCELLED
+CONFIRMED, HELD, OFFERED, WAITLISTED, CANCELLED = (
+    OrderStatus.CONFIRMED,
+    OrderStatus.HELD,
+    OrderStatus.OFFERED,
+    OrderStatus.WAITLISTED,
+    OrderStatus.CANCELLED,
+)
 
 
 class Decision(Value, frozen=True, gc=False):
@@ -79,28 +131,17 @@ class Decision(Value, frozen=True, gc=False):
 class Inventory:
     """One event. A new one is empty, at version 0, and knows only `Initialize`."""
 
-    __slots__ = (
-        "_at",
-        "_available",
-        "_capacity",
-        "_event_id",
-        "_line",
-        "_name",
-        "_of",
-        "_orders",
-        "_version",
-    )
+    __slots__ = ("_at", "_capacity", "_closed_at", "_event_id", "_name", "_orders", "_terms", "_version")
 
     def __init__(self, event_id: EventId) -> None:
         self._event_id = event_id
         self._name = ""
         self._capacity = 0
-        self._available = 0
+        self._terms = Terms()
+        self._closed_at: Instant | None = None
         self._version = 0
         self._at = Instant(0)
-        self._orders: dict[OrderId, Order] = {}
-        self._of: dict[CustomerId, OrderId | set[OrderId]] = {}  # nearly all have one: no set for those
-        self._line: SortedDict[int, Order] = SortedDict()  # by place; the first is served next
+        self._orders = LiveOrders()
 
     @classmethod
     def restored(cls, status: EventStatus, at: Instant, orders: Iterable[Order]) -> "Inventory":
@@ -110,25 +151,18 @@ class Inventory:
         orders. Ask for the `contradiction` between the two before trusting either.
         """
         self = cls(status.event_id)
-        self._name, self._capacity, self._version, self._at = status.name, status.capacity, status.version, at
-        booked = 0
-        waiting = []
-        for order in orders:
-            self._admit(order)
-            if order.place is None:
-                booked += order.quantity
-            else:
-                waiting.append((order.place, order))
-        self._available = self._capacity - booked
-        self._line.update(waiting)
+        self._name, self._capacity, self._terms = status.name, status.capacity, status.terms
+        self._closed_at, self._version, self._at = status.closed_at, status.version, at
+        self._orders = LiveOrders.restored(orders)
         return self
 
     def contradiction(self, stored: EventStatus) -> str | None:
         """Why this cannot be the event that was stored with these numbers; None if it can."""
         if self.status != stored:
             return f"its orders make {self.status}, but it is stored as {stored}"
-        if self._line and self._line.peekitem(0)[1].quantity <= self._available:
-            return f"{self._available} tickets lie idle while the first in line could have them"
+        first = self._orders.first_in_line
+        if first is not None and first.quantity <= self.available and not self._is_closed(self._at):
+            return f"{self.available} tickets lie idle while the first in line could have them"
         return None
 
     @property
@@ -137,44 +171,85 @@ class Inventory:
         return self._version
 
     @property
+    def available(self) -> int:
+        """Tickets that nobody has."""
+        return self._capacity - self._orders.taken
+
+    @property
     def status(self) -> EventStatus:
         """The event's numbers now."""
+        orders = self._orders
         return EventStatus(
             self._event_id,
             self._name,
             self._capacity,
-            self._available,
-            self._capacity - self._available,
-            len(self._line),
+            self.available,
+            orders.booked,
+            orders.held,
+            orders.offered,
+            orders.waiting,
+            orders.waiting_tickets,
             self._version,
+            self._terms,
+            self._closed_at,
         )
 
     @property
     def orders(self) -> list[Order]:
         """Every live order, by id."""
-        return sorted(self._orders.values(), key=lambda order: order.id)
+        return sorted(self._orders, key=lambda order: order.id)
 
     @property
     def line(self) -> list[Order]:
         """The waiting list, the next to be served first."""
-        return list(self._line.values())
+        return list(self._orders.line())
+
+    @property
+    def next_expiry(self) -> Instant | None:
+        """When the next hold or offer ends, if there is one: then `Tick` has something to do."""
+        first = self._orders.first_expiry
+        return None if first is None else first[0]
+
+    def handle(self, command: Command, now: Instant) -> Decision:
+        """Everything that `command` does at `now`, done: what is overdue ends first, then it is decided."""
+        ended: list[Change] = []
+        while (expired := self._first_overdue(now)) is not None:
+            self.apply(expired)
+            ended.append(expired)
+        decision = self.decide(command, now)
+        for change in decision.changes:
+            self.apply(change)
+        return Decision((*ended, *decision.changes), decision.answer) if ended else decision
 
     # --- deciding: nothing below this line changes anything --------------------------------------
 
     def decide(self, command: Command, now: Instant) -> Decision:
-        """What `command` does at `now`. Time never runs backwards here: an earlier `now` is the last one."""
+        """What `command` does at `now`. Time never runs backwards here: an earlier `now` is the last one.
+
+        Takes what is held or offered at its word; only `handle` and `Tick` look at what is overdue.
+        """
         if not self._version and not isinstance(command, Initialize):
             return Decision((), EventUnknown())
         now = max(now, self._at)
         match command:
-            case Book():
-                return self._book(command, now)
+            case Book() | Hold():
+                return self._take(command, now)
+            case Confirm():
+                return self._confirm(command.order_id, now)
+            case Extend():
+                return self._extend(command, now)
             case Cancel():
-                return self._cancel(command.order_id, now)
+                return self._cancel(command.order_id, command.quantity, now)
             case CancelFor():
-                return self._cancel_for(command.customer, now)
+                return self._cancel_for(command, now)
             case Find():
                 return self._find(command.order_id)
+            case Tick():
+                return self._tick(now)
+            case Adjust():
+                return self._adjust(command, now)
+            case Close():
+                return self._close(now)
             case Initialize():
                 return self._initialize(command, now)
             case _:
@@ -183,67 +258,225 @@ class Inventory:
     def _initialize(self, command: Initialize, now: Instant) -> Decision:
         if self._version:
             raise ValueError(f"event {self._event_id} is initialised already")
-        status = EventStatus(self._event_id, command.name, command.capacity, command.capacity, 0, 0, 1)
-        return Decision((EventInitialized(1, now, command.name, command.capacity),), Initialized(status))
+        name, capacity, terms = command.name, command.capacity, command.terms
+        status = EventStatus(self._event_id, name, capacity, capacity, 0, 0, 0, 0, 0, 1, terms)
+        return Decision((EventInitialized(1, now, name, capacity, terms),), Initialized(status, now))
 
-    def _book(self, command: Book, now: Instant) -> Decision:
-        if command.quantity > self._capacity:
-            return Decision((), CapacityExceeded(self._capacity, self._version))
+    def _take(self, command: Book | Hold, now: Instant) -> Decision:
+        refusal = self._refusal(command, now)
+        if refusal is not None:
+            return Decision((), refusal)
         version = self._version + 1
         order_id, customer, quantity = command.order_id, command.customer, command.quantity
-        if quantity <= self._available and not self._line:
-            order = Order(order_id, customer, quantity, CONFIRMED, now)
-            return Decision(
-                (TicketsBooked(version, now, order_id, customer, quantity),), Booked(order, version)
-            )
+        if quantity <= self.available and not self._orders.waiting:
+            if isinstance(command, Book):
+                booked = TicketsBooked(version, now, order_id, customer, quantity)
+                order = Order(order_id, customer, quantity, CONFIRMED, now)
+                return Decision((booked,), Booked(order, version))
+            end = Instant(now + (command.seconds or self._terms.hold_seconds) * SECOND)
+            held = TicketsHeld(version, now, order_id, customer, quantity, end)
+            order = Order(order_id, customer, quantity, HELD, now, expires_at=end)
+            return Decision((held,), Held(order, version))
+        waiting = self._orders.waiting
         if not command.waitlist:
-            return Decision((), SoldOut(self._available, len(self._line), self._version))
+            return Decision((), SoldOut(self.available, waiting, self._version))
+        if self._terms.waitlist_limit is not None and waiting >= self._terms.waitlist_limit:
+            return Decision((), WaitlistFull(self._terms.waitlist_limit, self._version))
+        waitlisted = CustomerWaitlisted(version, now, order_id, customer, quantity)
         order = Order(order_id, customer, quantity, WAITLISTED, now, place=version)
-        return Decision(
-            (CustomerWaitlisted(version, now, order_id, customer, quantity),),
-            Waitlisted(order, len(self._line) + 1, version),
-        )
+        return Decision((waitlisted,), Waitlisted(order, waiting + 1, version))
 
-    def _cancel(self, order_id: OrderId, now: Instant) -> Decision:
+    def _refusal(self, command: Book | Hold, now: Instant) -> Answer | None:
+        """Why this customer may not have these tickets, be they there or not: the only such check."""
+        terms, quantity = self._terms, command.quantity
+        state = sale_state(terms, self._closed_at, now)
+        if state is SaleState.CLOSED:
+            return self._sales_closed()
+        if terms.sales_open_at is not None and state is SaleState.SCHEDULED:
+            return SalesNotOpen(terms.sales_open_at, self._version)
+        if terms.max_per_order is not None and quantity > terms.max_per_order:
+            return LimitExceeded("max_per_order", terms.max_per_order, quantity, self._version)
+        if terms.max_per_customer is not None:
+            asked = quantity + sum(order.quantity for order in self._orders.of(command.customer))
+            if asked > terms.max_per_customer:
+                return LimitExceeded("max_per_customer", terms.max_per_customer, asked, self._version)
+        if isinstance(command, Hold) and (command.seconds or 0) > terms.max_hold_seconds:
+            return LimitExceeded(
+                "max_hold_seconds", terms.max_hold_seconds, command.seconds or 0, self._version
+            )
+        if quantity > self._capacity:
+            return CapacityExceeded(self._capacity, self._version)
+        return None
+
+    def _confirm(self, order_id: OrderId, now: Instant) -> Decision:
         order = self._orders.get(order_id)
         if order is None:
             return Decision((), OrderUnknown(self._version))
+        if order.status not in (HELD, OFFERED):
+            return Decision((), NotHeld(order, self._version))
         version = self._version + 1
-        promoted = tuple(self._promotions_without(order))
+        confirmed = Confirmed(_confirmed(order), version)
+        return Decision((OrderConfirmed(version, now, order_id),), confirmed)
+
+    def _extend(self, command: Extend, now: Instant) -> Decision:
+        order = self._orders.get(command.order_id)
+        if order is None:
+            return Decision((), OrderUnknown(self._version))
+        if order.status is not HELD or order.expires_at is None:
+            return Decision((), NotHeld(order, self._version))
+        if self._is_closed(now):
+            return Decision((), self._sales_closed())
+        latest = Instant(order.created_at + self._terms.max_hold_seconds * SECOND)
+        end = Instant(min(latest, now + (command.seconds or self._terms.hold_seconds) * SECOND))
+        if end <= order.expires_at:
+            return Decision((), NotExtended(order.expires_at, latest, self._version))
+        version = self._version + 1
+        extended = msgspec.structs.replace(order, expires_at=end)
+        return Decision((HoldExtended(version, now, order.id, end),), Extended(extended, version))
+
+    def _cancel(self, order_id: OrderId, quantity: int | None, now: Instant) -> Decision:
+        order = self._orders.get(order_id)
+        if order is None:
+            return Decision((), OrderUnknown(self._version))
+        if quantity is not None and quantity > order.quantity:
+            return Decision((), QuantityExceeded(order.quantity, self._version))
+        if quantity is not None and quantity < order.quantity:
+            return self._reduce(order, quantity, now)
+        version = self._version + 1
+        promoted = self._promotions_without(order, None, now)
         cancelled = Order(order.id, order.customer, order.quantity, CANCELLED, order.created_at)
         return Decision(
-            (OrderCancelled(version, now, order_id, promoted),), Cancelled(cancelled, promoted, version)
+            (OrderCancelled(version, now, order_id, promoted),),
+            Cancelled(cancelled, order.quantity, promoted, version),
         )
 
-    def _cancel_for(self, customer: CustomerId, now: Instant) -> Decision:
-        match self._of.get(customer):
-            case None:
-                return Decision((), OrderUnknown(self._version))
-            case set() as several:
-                oldest = nsmallest(
-                    ORDER_IDS_MAX, several, key=lambda order_id: (self._orders[order_id].created_at, order_id)
-                )
-                return Decision((), OrderAmbiguous(tuple(oldest), len(several), self._version))
-            case only:
-                return self._cancel(only, now)
+    def _reduce(self, order: Order, quantity: int, now: Instant) -> Decision:
+        version = self._version + 1
+        left = msgspec.structs.replace(order, quantity=order.quantity - quantity)
+        promoted = self._promotions_without(order, left, now)
+        own = next((promotion for promotion in promoted if promotion.order_id == order.id), None)
+        return Decision(
+            (OrderReduced(version, now, order.id, left.quantity, promoted),),
+            Cancelled(left if own is None else _promoted(left, own), quantity, promoted, version),
+        )
+
+    def _cancel_for(self, command: CancelFor, now: Instant) -> Decision:
+        theirs = self._orders.of(command.customer)
+        if not theirs:
+            return Decision((), OrderUnknown(self._version))
+        if len(theirs) > 1:
+            oldest = nsmallest(ORDER_IDS_MAX, theirs, key=lambda order: (order.created_at, order.id))
+            order_ids = tuple(order.id for order in oldest)
+            return Decision((), OrderAmbiguous(order_ids, len(theirs), self._version))
+        return self._cancel(theirs[0].id, command.quantity, now)
 
     def _find(self, order_id: OrderId) -> Decision:
         order = self._orders.get(order_id)
         if order is None:
             return Decision((), OrderUnknown(self._version))
-        position = None if order.place is None else self._line.index(order.place) + 1
-        return Decision((), Found(order, position, self._version))
+        return Decision((), Found(order, self._orders.position(order), self._version))
 
-    def _promotions_without(self, leaver: Order) -> Iterator[Promotion]:
-        """Everyone at the head of the line who fits once `leaver` is gone, first come first."""
-        free = self._available + (leaver.quantity if leaver.place is None else 0)
-        for order in self._line.values():
-            if order is leaver:
-                continue
-            if order.quantity > free:
+    def _tick(self, now: Instant) -> Decision:
+        expired = self._first_overdue(now)
+        if expired is None:
+            return Decision((), Ticked(self._version))
+        return Decision((expired,), Ticked(expired.version))
+
+    def _first_overdue(self, now: Instant) -> OrderExpired | None:
+        """The end of the hold or offer that is overdue the longest at `now`, if one is."""
+        first = self._orders.first_expiry
+        now = max(now, self._at)
+        if first is None or first[0] > now:
+            return None
+        promoted = self._promotions_without(self._known(first[1]), None, now)
+        return OrderExpired(self._version + 1, now, first[1], promoted)
+
+    def _adjust(self, command: Adjust, now: Instant) -> Decision:
+        name = self._name if command.name is msgspec.UNSET else command.name
+        capacity = self._capacity if command.capacity is msgspec.UNSET else command.capacity
+        given = ((field, getattr(command, field)) for field in Terms.__struct_fields__)
+        changed = {field: value for field, value in given if value is not msgspec.UNSET}
+        terms = msgspec.structs.replace(self._terms, **changed)
+        refusal = self._adjust_refusal(command, capacity, terms)
+        if refusal is not None:
+            return Decision((), refusal)
+        promoted = tuple(self._promotions(self._orders.line(), capacity - self._orders.taken, terms, now))
+        adjusted = EventAdjusted(self._version + 1, now, name, capacity, terms, promoted)
+        return Decision((adjusted,), self._adjusted(adjusted))
+
+    def _adjust_refusal(self, command: Adjust, capacity: int, terms: Terms) -> Answer | None:
+        if self._closed_at is not None:
+            return self._sales_closed()
+        if command.if_version not in (None, self._version):
+            return VersionMoved(self._version)
+        if (contradiction := contradiction_in(terms)) is not None:
+            return TermsContradictory(*contradiction, self._version)
+        orders = self._orders
+        if capacity >= self._capacity:
+            return None
+        largest_waiting = max((order.quantity for order in orders.line()), default=0)
+        if capacity >= max(orders.taken, largest_waiting):
+            return None
+        return CapacityInUse(orders.booked, orders.held, orders.offered, largest_waiting, self._version)
+
+    def _adjusted(self, change: EventAdjusted) -> Adjusted:
+        """What is said of a change that is not applied yet."""
+        orders, promoted = self._orders, change.promoted
+        booked = sum(promotion.quantity for promotion in promoted if promotion.expires_at is None)
+        offered = sum(promotion.quantity for promotion in promoted) - booked
+        status = EventStatus(
+            self._event_id,
+            change.name,
+            change.capacity,
+            change.capacity - orders.taken - booked - offered,
+            orders.booked + booked,
+            orders.held,
+            orders.offered + offered,
+            orders.waiting - len(promoted),
+            orders.waiting_tickets - booked - offered,
+            change.version,
+            change.terms,
+            self._closed_at,
+        )
+        return Adjusted(status, change.at, promoted[:PROMOTIONS_SHOWN_MAX], len(promoted))
+
+    def _close(self, now: Instant) -> Decision:
+        if self._closed_at is not None:
+            return Decision((), self._sales_closed())
+        version = self._version + 1
+        status = msgspec.structs.replace(self.status, version=version, closed_at=now)
+        return Decision((SaleClosed(version, now),), Closed(status, now))
+
+    def _is_closed(self, now: Instant) -> bool:
+        return sale_state(self._terms, self._closed_at, now) is SaleState.CLOSED
+
+    def _sales_closed(self) -> SalesClosed:
+        closed_at = self._terms.sales_close_at if self._closed_at is None else self._closed_at
+        return SalesClosed(closed_at or Instant(0), self._version)
+
+    def _promotions_without(self, order: Order, left: Order | None, now: Instant) -> tuple[Promotion, ...]:
+        """Everyone who fits once `order` is gone, or `left` stands for it, first come first."""
+        kept = 0 if left is None else left.quantity
+        available = self.available + (order.quantity - kept if order.place is None else 0)
+        line = self._orders.line()
+        if order.place is not None:
+            changed = (left if waiting is order else waiting for waiting in line)
+            line = (waiting for waiting in changed if waiting is not None)
+        return tuple(self._promotions(line, available, self._terms, now))
+
+    def _promotions(
+        self, line: Iterable[Order], available: int, terms: Terms, now: Instant
+    ) -> Iterator[Promotion]:
+        """Everyone at the head of this line who fits into `available` tickets, first come first."""
+        if sale_state(terms, self._closed_at, now) is SaleState.CLOSED:
+            return
+        is_offer = terms.waitlist_mode is WaitlistMode.OFFER
+        end = Instant(now + terms.offer_seconds * SECOND) if is_offer else None
+        for order in line:
+            if order.quantity > available:
                 return
-            free -= order.quantity
-            yield Promotion(order.id, order.customer, order.quantity)
+            available -= order.quantity
+            yield Promotion(order.id, order.customer, order.quantity, end)
 
     # --- applying: nothing below this line decides anything --------------------------------------
 
@@ -252,52 +485,54 @@ class Inventory:
 
         Takes that on trust. Should it raise all the same, the inventory is half changed: throw it away.
         """
+        orders = self._orders
         match change:
-            case TicketsBooked():
-                self._admit(Order(change.order_id, change.customer, change.quantity, CONFIRMED, change.at))
-                self._available -= change.quantity
-            case CustomerWaitlisted():
-                order = Order(
-                    change.order_id, change.customer, change.quantity, WAITLISTED, change.at, change.version
-                )
-                self._admit(order)
-                self._line[change.version] = order
-            case OrderCancelled():
-                self._dismiss(change.order_id)
-                for promotion in change.promoted:
-                    self._promote(promotion.order_id)
+            case TicketsBooked(_, at, order_id, customer, quantity):
+                orders.add(Order(order_id, customer, quantity, CONFIRMED, at))
+            case CustomerWaitlisted(version, at, order_id, customer, quantity):
+                orders.add(Order(order_id, customer, quantity, WAITLISTED, at, place=version))
+            case TicketsHeld(_, at, order_id, customer, quantity, end):
+                orders.add(Order(order_id, customer, quantity, HELD, at, expires_at=end))
+            case OrderConfirmed():
+                orders.replace(_confirmed(self._known(change.order_id)))
+            case HoldExtended():
+                held = self._known(change.order_id)
+                orders.replace(msgspec.structs.replace(held, expires_at=change.expires_at))
+            case OrderReduced():
+                whole = self._known(change.order_id)
+                orders.replace(msgspec.structs.replace(whole, quantity=change.quantity))
+                self._promote(change.promoted)
+            case OrderCancelled() | OrderExpired():
+                orders.remove(change.order_id)
+                self._promote(change.promoted)
+            case EventAdjusted():
+                self._name, self._capacity, self._terms = change.name, change.capacity, change.terms
+                self._promote(change.promoted)
+            case SaleClosed():
+                self._closed_at = change.at
             case EventInitialized():
-                self._name = change.name
-                self._capacity = self._available = change.capacity
+                self._name, self._capacity, self._terms = change.name, change.capacity, change.terms
             case _:
                 assert_never(change)
         self._version = change.version
         self._at = change.at
 
-    def _admit(self, order: Order) -> None:
-        self._orders[order.id] = order
-        known = self._of.setdefault(order.customer, order.id)
-        if isinstance(known, set):
-            known.add(order.id)
-        elif known != order.id:
-            self._of[order.customer] = {known, order.id}
+    def _promote(self, promoted: Iterable[Promotion]) -> None:
+        for promotion in promoted:
+            self._orders.replace(_promoted(self._known(promotion.order_id), promotion))
 
-    def _dismiss(self, order_id: OrderId) -> None:
-        order = self._orders.pop(order_id)
-        if order.place is None:
-            self._available += order.quantity
-        else:
-            del self._line[order.place]
-        known = self._of[order.customer]
-        if not isinstance(known, set):
-            del self._of[order.customer]
-            return
-        known.remove(order_id)
-        if len(known) == 1:
-            self._of[order.customer] = known.pop()
+    def _known(self, order_id: OrderId) -> Order:
+        order = self._orders.get(order_id)
+        if order is None:
+            raise KeyError(order_id)
+        return order
 
-    def _promote(self, order_id: OrderId) -> None:
-        order = self._orders[order_id]
-        del self._line[order.place]
-        self._available -= order.quantity
-        self._orders[order_id] = Order(order.id, order.customer, order.quantity, CONFIRMED, order.created_at)
+
+def _confirmed(order: Order) -> Order:
+    return Order(order.id, order.customer, order.quantity, CONFIRMED, order.created_at)
+
+
+def _promoted(order: Order, promotion: Promotion) -> Order:
+    end = promotion.expires_at
+    status = CONFIRMED if end is None else OFFERED
+    return Order(order.id, order.customer, order.quantity, status, order.created_at, expires_at=end)

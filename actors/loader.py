@@ -12,8 +12,8 @@ import msgspec
 import pykka
 
 from boxoffice.actors.event_actor import NotLoaded
-from boxoffice.actors.messages import EventId
 from boxoffice.actors.ports import DatabaseAway, Recovery
+from boxoffice.actors.values import EventId
 
 log = logging.getLogger(__name__)
 

@@ -4,22 +4,21 @@ Protocols only: `persistence` implements `Journal` and `Recovery`, `http` implem
 knows a database, a socket or an event loop. Each method says on which thread it is called.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import msgspec
 
 from boxoffice.actors.changes import Change
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import (
-    Answer,
-    Command,
+from boxoffice.actors.messages import Answer, Command, Found
+from boxoffice.actors.values import (
     CustomerId,
     EventId,
     EventStatus,
-    Found,
     Instant,
     OrderId,
+    OrderStatus,
     Value,
 )
 
@@ -43,12 +42,26 @@ class Lease:
         self.lost = False
 
 
+class Key(Value, frozen=True, gc=False):
+    """An idempotency key as its caller gave it: the answer is recorded under it, in the same transaction.
+
+    `position` is the command's place in its batch, 0 for a single one; `fingerprint` (16 bytes) is of the
+    whole request, and tells a repetition from another request under the same key.
+    """
+
+    caller: str
+    text: str
+    fingerprint: bytes
+    position: int = 0
+
+
 class Request(msgspec.Struct, frozen=True, eq=False):
     """A command on its way, with whatever its sender needs to be answered. Compared by identity."""
 
     command: Command
     reply: object
     """Opaque to everybody but the `Outlet`."""
+    key: Key | None = None
 
 
 class Answered(Value, frozen=True, gc=True):
@@ -70,14 +83,17 @@ class Entry(msgspec.Struct, frozen=True, gc=True):
     changes: list[Change]
     status: EventStatus
     answers: list[Answered]
+    next_expiry: Instant | None = None
+    """When the next hold or offer of the event ends."""
 
 
 class Settled(msgspec.Struct, frozen=True, gc=True):
     """Answers that may go out now, for good.
 
-    `status` is the event's newly committed state, if there is one. `ended` says that the actor under
-    this lease will decide nothing any more, and must be forgotten; `refused` is then what others who ask
-    are to be told for a while, if asking again at once is of no use.
+    `status` is the event's newly committed state, if there is one, and `next_expiry` belongs to it. `ended`
+    says that the actor under this lease will decide nothing any more, and must be forgotten; `refused` is
+    then what others who ask are to be told for a while, if asking again at once is of no use, and `moved`
+    that the event is another server's now, which sees to its holds.
     """
 
     lease: Lease
@@ -85,6 +101,8 @@ class Settled(msgspec.Struct, frozen=True, gc=True):
     status: EventStatus | None = None
     ended: bool = False
     refused: Answer | None = None
+    next_expiry: Instant | None = None
+    moved: bool = False
 
 
 class Outlet(Protocol):
@@ -140,6 +158,18 @@ class Recovery(Protocol):
         """Every open event, in the order of their ids. Raises DatabaseAway. Called at start-up."""
 
 
+OrderPlace: TypeAlias = tuple[EventId, OrderId]
+"""Where an order stands in lists: by event, and there by age."""
+
+
+class OrderFilter(Value, frozen=True):
+    """Which orders are wanted; None for any."""
+
+    event_id: EventId | None = None
+    customer: CustomerId | None = None
+    status: OrderStatus | None = None
+
+
 class Reading(Protocol):
     """Questions that need no actor. Every method blocks, reads only what is committed, and raises
     DatabaseAway. Called on the reader threads.
@@ -157,5 +187,39 @@ class Reading(Protocol):
     def last_order_of(self, event_id: EventId, customer: CustomerId) -> Found | None:
         """A customer's newest order for this event, whatever became of it."""
 
+    def orders(
+        self, wanted: OrderFilter, after: OrderPlace | None, limit: int
+    ) -> list[tuple[EventId, Found]]:
+        """The next `limit` orders that are `wanted`, by event and then by age, without their positions."""
+
+    def changes(self, event_id: EventId, after: int, limit: int) -> list[Change]:
+        """The next `limit` entries of the event's log after this version, oldest first."""
+
     def new_event_id(self) -> EventId:
         """An id that no event has had."""
+
+
+Caller: TypeAlias = tuple[str, str]
+"""Who gave an idempotency key, and the key."""
+
+
+class Recorded(Value, frozen=True):
+    """What is kept of an answer: what the request was, and what it was answered."""
+
+    fingerprint: bytes
+    answer: Answer
+
+
+class Replies(Protocol):
+    """The answers that were given under idempotency keys, for a day. Every method blocks and raises
+    DatabaseAway. Called on the reader threads.
+    """
+
+    def find(self, keys: Sequence[Caller]) -> Mapping[Caller, Mapping[int, Recorded]]:
+        """What is recorded under each of these keys, by position; a key without a record is left out."""
+
+    def record(self, key: Key, answer: Answer) -> None:
+        """Record a refusal that no event's actor could give whole, unless something is recorded already."""
+
+    def prune(self) -> int:
+        """Let go of some records that are older than a day; returns how many, 0 when none is left."""

@@ -12,7 +12,13 @@ import uuid_utils
 import uvloop
 from aiohttp import web
 
-from boxoffice.actors.messages import EventId, Instant, Order, OrderId, OrderStatus
+from boxoffice.actors.values import (
+    EventId,
+    Instant,
+    Order,
+    OrderId,
+    OrderStatus,
+)
 from boxoffice.http import server, wire
 from boxoffice.http.app import application
 from boxoffice.http.handlers import BOOK, read_json, response

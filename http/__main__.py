@@ -16,19 +16,21 @@ from pathlib import Path
 from typing import NoReturn
 
 import cyclopts
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
-from boxoffice.actors.messages import Instant
 from boxoffice.actors.ports import DatabaseAway
+from boxoffice.actors.values import Instant
 from boxoffice.http import server
 from boxoffice.http.app import application
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.handlers import Handlers
-from boxoffice.http.settings import DatabaseSettings, ServeSettings
-from boxoffice.persistence import database
+from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
+from boxoffice.persistence import database, embedded
+from boxoffice.persistence.audit import audit as run_audit
 from boxoffice.persistence.database import StartupError
 from boxoffice.persistence.embedded import EmbeddedPostgres
 from boxoffice.persistence.engines import Engines
@@ -40,6 +42,9 @@ DEFAULT_DATA_DIR = Path("boxoffice-data")
 
 DRAIN_S = 4.0
 """How long requests that were admitted may still take after SIGTERM. The whole exit takes 10 s at most."""
+
+EXIT_VIOLATIONS = 3
+"""Of an audit that found some; 1 is for what could not be done at all."""
 
 app = cyclopts.App(name="boxoffice", help="A ticket booking engine for events that sell out.")
 console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -104,6 +109,33 @@ def migrate(settings: DatabaseSettings = DatabaseSettings()) -> None:  # noqa: B
         console.print(f"The tables are up to date on {shown}")
 
 
+@app.command
+def audit(settings: AuditSettings = AuditSettings()) -> None:  # noqa: B008 - frozen
+    """Replay every event's log and check every promise it can: writes nothing, and may run beside a server.
+
+    Exits with 0 if all are kept, with 3 if one is broken, with 1 if that could not be found out.
+    """
+    with _database(settings, beside_a_server=True) as (url, shown):
+        engine = database.make_engine(url, pool_size=1, statement_timeout_s=None, idle_timeout_s=None)
+        try:
+            database.check_schema(engine)
+            with _bar("Replaying changes") as bar:
+                task = bar.add_task("", total=None)
+                report = run_audit(engine, lambda done, total: bar.update(task, completed=done, total=total))
+        except DatabaseAway as away:
+            raise StartupError(f"The audit could not be finished: {away}.") from away
+        finally:
+            engine.dispose()
+    if settings.json:
+        sys.stdout.buffer.write(msgspec.json.encode(report.document) + b"\n")
+    else:
+        output = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        for line in (*report.violations, f"{report.summary}, on {shown}"):
+            output.print(str(line))
+    if report.violations:
+        sys.exit(EXIT_VIOLATIONS)
+
+
 async def _run(engines: Engines, bound: socket.socket, ready: Callable[[], None]) -> None:
     bridge = Bridge(asyncio.get_running_loop(), clock)
     dispatcher = Dispatcher()
@@ -135,8 +167,7 @@ def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:
     gc.disable()  # nothing of this is garbage, and looking through all of it again and again takes longer
     try:
         total = recovery.count()
-        columns = (TextColumn("Rebuilding events"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        with _bar("Rebuilding events") as progress:
             task = progress.add_task("", total=total)
             for found in recovery.load_open():
                 directory.adopt(found)
@@ -148,14 +179,23 @@ def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:
     gc.freeze()  # what was rebuilt stays: collections need not look at it again
 
 
+def _bar(what: str) -> Progress:
+    """A progress bar that is there on a terminal only, and gone at the end."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
 def clock() -> Instant:
     """The server's time: microseconds since 1970-01-01 UTC."""
     return Instant(time.time_ns() // 1_000)
 
 
 @contextmanager
-def _database(settings: DatabaseSettings) -> Iterator[tuple[str, str]]:
-    """The URL of the database, for us and for people; the embedded one runs until the end."""
+def _database(settings: DatabaseSettings, *, beside_a_server: bool = False) -> Iterator[tuple[str, str]]:
+    """The URL of the database, for us and for people; the embedded one runs until the end.
+
+    `beside_a_server`, the embedded one may be a running server's, and must be there.
+    """
     if settings.database_url is not None:
         if settings.data_dir is not None:
             raise StartupError(
@@ -165,10 +205,15 @@ def _database(settings: DatabaseSettings) -> Iterator[tuple[str, str]]:
         yield settings.database_url, database.describe(database.normalise(settings.database_url))
         return
     data_dir = settings.data_dir or DEFAULT_DATA_DIR
+    shown = f"the embedded PostgreSQL in {data_dir}"
+    if beside_a_server:
+        with embedded.joined(data_dir) as url:
+            yield url, shown
+        return
     postgres = EmbeddedPostgres(data_dir)
     postgres.start()
     try:
-        yield postgres.url, f"the embedded PostgreSQL in {data_dir}"
+        yield postgres.url, shown
     finally:
         postgres.stop()
 

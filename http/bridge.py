@@ -20,13 +20,12 @@ from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.messages import (
     Answer,
     Command,
-    EventId,
-    EventStatus,
     Initialize,
     NotApplied,
     OutcomeUnknown,
 )
 from boxoffice.actors.ports import Answered, Clock, DatabaseAway, Lease, Request, Settled
+from boxoffice.actors.values import EventId, EventStatus
 
 log = logging.getLogger(__name__)
 

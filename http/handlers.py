@@ -18,9 +18,6 @@ from boxoffice.actors.messages import (
     CancelFor,
     Cancelled,
     CapacityExceeded,
-    CustomerId,
-    EventId,
-    EventStatus,
     EventUnavailable,
     EventUnknown,
     Find,
@@ -29,8 +26,6 @@ from boxoffice.actors.messages import (
     Initialized,
     NotApplied,
     OrderAmbiguous,
-    OrderId,
-    OrderStatus,
     OrderUnknown,
     OutcomeUnknown,
     Overloaded,
@@ -38,6 +33,13 @@ from boxoffice.actors.messages import (
     Waitlisted,
 )
 from boxoffice.actors.ports import DatabaseAway, Reading
+from boxoffice.actors.values import (
+    CustomerId,
+    EventId,
+    EventStatus,
+    OrderId,
+    OrderStatus,
+)
 from boxoffice.http import wire
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.problems import FieldError, ProblemError

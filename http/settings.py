@@ -19,7 +19,8 @@ class DatabaseSettings:
     """Which database holds the events: one of these, not both; without either, the default data directory."""
 
     data_dir: Annotated[Path | None, Parameter(env_var="BOXOFFICE_DATA_DIR")] = None
-    """Folder of the embedded PostgreSQL, made when it is absent. [default: ./boxoffice-data]"""
+    """Folder of the embedded PostgreSQL; if it is absent, it is made, except by an audit.
+    [default: ./boxoffice-data]"""
 
     database_url: Annotated[str | None, Parameter(env_var="DATABASE_URL")] = None
     """A PostgreSQL of your own, 14 or newer: postgresql://user:password@host:5432/database."""
@@ -38,3 +39,12 @@ class ServeSettings(DatabaseSettings):
 
     log_level: Annotated[LogLevel, Parameter(env_var="LOG_LEVEL")] = "info"
     """The least important lines to log."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings(DatabaseSettings):
+    """How the audit tells what it found."""
+
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one JSON document instead of sentences."""

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, NoReturn, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from boxoffice.actors.messages import (
+from boxoffice.actors.values import (
     QUANTITY_MAX,
     TEXT_MAX,
     TICKETS_MAX,

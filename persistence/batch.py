@@ -8,7 +8,7 @@ are cheap to make and to read, into a statement that is planned once for the con
 Called by the journal, on its thread; the transaction is begun here, and its COMMIT is left to the caller.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import psycopg2
@@ -17,24 +17,28 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from psycopg2.extras import execute_values
 
 from boxoffice.actors.changes import Change, EventInitialized, encode
-from boxoffice.actors.messages import EventId, EventStatus
+from boxoffice.actors.messages import OrderUnknown, encode_answer
 from boxoffice.actors.ports import Answered, Entry, Lease
+from boxoffice.actors.values import EventId, EventStatus, Instant
 from boxoffice.persistence.rows import OrderRows, timestamp
 
 _PREPARE = """
 SET plan_cache_mode = force_generic_plan;
 PREPARE write_batch (
-    bigint[], bigint[], bigint[], bigint[], int[], int[], int[], timestamptz[],
-    bigint[], uuid[], text[], int[], text[], bigint[], bigint[], timestamptz[],
-    bigint[], uuid[], text[], bigint[],
-    bigint[], bigint[], timestamptz[], json[]
+    bigint[], bigint[], bigint[], bigint[], int[], int[], int[], int[], int[], int[], bigint[], timestamptz[],
+    bigint[], uuid[], text[], int[], text[], bigint[], bigint[], timestamptz[], timestamptz[],
+    bigint[], uuid[], bigint[], text[], int[], timestamptz[],
+    bigint[], bigint[], timestamptz[], json[],
+    bigint[], text[], text[], int[], bytea[], json[]
 ) AS
 WITH part AS (
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
-        AS p (event_id, epoch, base, version, available, booked, waiting, changed_at)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        AS p (event_id, epoch, base, version, capacity, available, booked, held, offered, waiting,
+              waiting_tickets, changed_at)
 ), moved AS (   -- the fence: whoever is not where the actor believes, or has another owner, does not match
     UPDATE events AS e
-       SET version = p.version, available = p.available, booked = p.booked, waiting = p.waiting,
+       SET version = p.version, capacity = p.capacity, available = p.available, booked = p.booked,
+           held = p.held, offered = p.offered, waiting = p.waiting, waiting_tickets = p.waiting_tickets,
            changed_at = p.changed_at
       FROM part AS p
      WHERE e.id = p.event_id AND e.version = p.base AND e.owner_epoch = p.epoch AND p.version > p.base
@@ -43,37 +47,55 @@ WITH part AS (
     SELECT e.id FROM events AS e JOIN part AS p
         ON e.id = p.event_id AND e.version = p.base AND e.owner_epoch = p.epoch AND p.version = p.base
 ), added AS (
-    INSERT INTO orders (event_id, order_id, customer, quantity, status, place, version, created_at)
-    SELECT o.* FROM unnest($9, $10, $11, $12, $13, $14, $15, $16) AS o (event_id)
+    INSERT INTO orders
+           (event_id, order_id, customer, quantity, status, place, version, created_at, expires_at)
+    SELECT o.* FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21) AS o (event_id)
       JOIN moved ON id = o.event_id
-), altered AS (
-    UPDATE orders AS o SET status = a.status, place = NULL, version = a.version
-      FROM unnest($17, $18, $19, $20) AS a (event_id, order_id, status, version)
+), altered AS ( -- a new status says all about place and end; without one, the order keeps them
+    UPDATE orders AS o
+       SET version = a.version,
+           status = coalesce(a.status, o.status), quantity = coalesce(a.quantity, o.quantity),
+           place = CASE WHEN a.status IS NULL THEN o.place END,
+           expires_at = CASE WHEN a.status IS NULL THEN o.expires_at ELSE a.expires_at END
+      FROM unnest($22, $23, $24, $25, $26, $27)
+        AS a (event_id, order_id, version, status, quantity, expires_at)
       JOIN moved ON id = a.event_id
      WHERE o.event_id = a.event_id AND o.order_id = a.order_id
     RETURNING 1
 ), logged AS (
     INSERT INTO changes (event_id, version, at, body)
-    SELECT c.* FROM unnest($21, $22, $23, $24) AS c (event_id)
+    SELECT c.* FROM unnest($28, $29, $30, $31) AS c (event_id)
       JOIN moved ON id = c.event_id
+), recorded AS ( -- a key that is there already refuses the whole transaction: it had its effect before
+    INSERT INTO replies (caller, key, position, fingerprint, answer, at)
+    SELECT r.caller, r.key, r.position, r.fingerprint, r.answer, now()
+      FROM unnest($32, $33, $34, $35, $36, $37) AS r (event_id, caller, key, position, fingerprint, answer)
+      JOIN (SELECT id FROM moved UNION ALL SELECT id FROM unmoved) AS fenced ON fenced.id = r.event_id
 )
 SELECT id, (SELECT count(*) FROM altered) FROM moved UNION ALL SELECT id, 0 FROM unmoved
 """
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever the database's default: the fence needs no more
-_WRITE = f"EXECUTE write_batch ({', '.join(['%s'] * 24)})"
+_WRITE = f"EXECUTE write_batch ({', '.join(['%s'] * 37)})"
 
-_OPEN = """
+_FACTS = """
+    name, closed_at, sales_open_at, sales_close_at, max_per_order, max_per_customer, waitlist_limit,
+    waitlist_mode, offer_seconds, hold_seconds, max_hold_seconds"""
+
+_OPEN = f"""
 INSERT INTO events
-       (id, name, capacity, available, booked, waiting, version, owner_epoch, created_at, changed_at)
+       (id, capacity, available, booked, held, offered, waiting, waiting_tickets, version, owner_epoch,
+        created_at, changed_at, {_FACTS})
 VALUES %s
 """
+
+_ADJUST = f"UPDATE events SET ({_FACTS}) = %s WHERE id = %s"
 
 
 class Part:
     """All that one batch holds for one event: from `base_version` to `status.version`, under one lease."""
 
-    __slots__ = ("answers", "base_version", "changes", "lease", "status")
+    __slots__ = ("answers", "base_version", "changes", "lease", "next_expiry", "status")
 
     def __init__(self, entry: Entry) -> None:
         self.lease: Lease = entry.lease
@@ -81,12 +103,14 @@ class Part:
         self.changes: list[Change] = list(entry.changes)
         self.answers: list[Answered] = list(entry.answers)
         self.status: EventStatus = entry.status
+        self.next_expiry: Instant | None = entry.next_expiry
 
     def add(self, entry: Entry) -> None:
         """Take in the next entry under the same lease."""
         self.changes += entry.changes
         self.answers += entry.answers
         self.status = entry.status
+        self.next_expiry = entry.next_expiry
 
 
 def prepare(connection: Connection) -> None:
@@ -114,6 +138,10 @@ def write(cursor: Cursor, parts: Sequence[Part]) -> set[EventId]:
     expected = sum(len(rows[event_id].altered) for event_id in held & rows.keys())
     if altered != expected:
         raise psycopg2.DataError(f"{expected} orders were to change, {altered} did")
+    for part in parts:
+        event_id = part.lease.event_id
+        if event_id in held and part.changes and rows[event_id].adjusted:  # rare: worth no column of a batch
+            cursor.execute(_ADJUST, (_facts(part.status), event_id))
     return held
 
 
@@ -122,9 +150,31 @@ def _new_event(part: Part) -> tuple[Any, ...]:
     first = part.changes[0]
     if not isinstance(first, EventInitialized):
         raise psycopg2.DataError(f"event {part.lease.event_id} begins with {first!r}")
-    at = timestamp(first.at)
-    name, capacity = first.name, first.capacity
-    return (part.lease.event_id, name, capacity, capacity, 0, 0, 0, part.lease.epoch, at, at)
+    at, capacity = timestamp(first.at), first.capacity
+    numbers = (part.lease.event_id, capacity, capacity, 0, 0, 0, 0, 0, 0, part.lease.epoch, at, at)
+    return (*numbers, *_facts(part.status))
+
+
+def _facts(status: EventStatus) -> tuple[Any, ...]:
+    """What only an adjustment changes of an event: its name, its end, its terms."""
+    terms = status.terms
+    return (
+        status.name,
+        _moment(status.closed_at),
+        _moment(terms.sales_open_at),
+        _moment(terms.sales_close_at),
+        terms.max_per_order,
+        terms.max_per_customer,
+        terms.waitlist_limit,
+        terms.waitlist_mode.value,
+        terms.offer_seconds,
+        terms.hold_seconds,
+        terms.max_hold_seconds,
+    )
+
+
+def _moment(at: Instant | None) -> str | None:
+    return None if at is None else timestamp(at)
 
 
 def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
@@ -135,9 +185,13 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
             part.lease.epoch,
             part.base_version,
             part.status.version,
+            part.status.capacity,
             part.status.available,
             part.status.booked,
+            part.status.held,
+            part.status.offered,
             part.status.waiting,
+            part.status.waiting_tickets,
             timestamp(part.changes[-1].at) if part.changes else "epoch",
         )
         for part in parts
@@ -152,12 +206,20 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
             "NULL" if row.place is None else row.place,
             row.version,
             timestamp(row.created_at),
+            "NULL" if row.expires_at is None else timestamp(row.expires_at),
         )
         for event_id, of_event in rows.items()
         for order_id, row in of_event.added.items()
     ]
     altered = [
-        (event_id, order_id, update.status, update.version)
+        (
+            event_id,
+            order_id,
+            update.version,
+            "NULL" if update.status is None else update.status,
+            "NULL" if update.quantity is None else update.quantity,
+            "NULL" if update.expires_at is None else timestamp(update.expires_at),
+        )
         for event_id, of_event in rows.items()
         for order_id, update in of_event.altered.items()
     ]
@@ -167,11 +229,27 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
         for change in part.changes
     ]
     return [
-        *_columns(events, 8),
-        *_columns(added, 8, texts=(2,)),
-        *_columns(altered, 4),
+        *_columns(events, 12),
+        *_columns(added, 9, texts=(2,)),
+        *_columns(altered, 6),
         *_columns(changes, 4, texts=(3,)),
+        *_columns([record for part in parts for record in _records(part)], 6, texts=(1, 2, 4, 5)),
     ]
+
+
+def _records(part: Part) -> Iterator[tuple[Any, ...]]:
+    """What is kept of the part's answers for those who ask again under the same key."""
+    for answered in part.answers:
+        key, answer = answered.request.key, answered.answer
+        if key is not None and not isinstance(answer, OrderUnknown):  # that one is looked up, and then kept
+            yield (
+                part.lease.event_id,
+                key.caller,
+                key.text,
+                key.position,
+                "\\x" + key.fingerprint.hex(),
+                encode_answer(answer).decode(),
+            )
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int, texts: Sequence[int] = ()) -> Iterable[str]:

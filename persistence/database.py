@@ -196,6 +196,7 @@ NEEDED_PRIVILEGES = {
     "events": ("SELECT", "INSERT", "UPDATE"),
     "orders": ("SELECT", "INSERT", "UPDATE"),
     "changes": ("SELECT", "INSERT"),
+    "replies": ("SELECT", "INSERT", "DELETE"),
     "event_ids": ("USAGE",),
 }
 

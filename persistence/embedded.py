@@ -1,8 +1,8 @@
 """The embedded PostgreSQL 18: the one that an operator gets who names no database.
 
 Keeps one cluster in the operator's data directory: locks it for one server, makes it, starts PostgreSQL or
-joins one that a killed server left, and stops it. How PostgreSQL's programs are run is in `programs.py`;
-there are no tables and no bookings in here.
+joins one that a killed server left, and stops it; a command beside a server joins without a lock and stops
+nothing. How PostgreSQL's programs are run is in `programs.py`; there are no tables and no bookings in here.
 The composition root calls it on the main thread, first at start and last at stop, and waits.
 """
 
@@ -13,7 +13,8 @@ import shutil
 import socket
 import tempfile
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,10 @@ from boxoffice.persistence.programs import NAME, PORT, POSTGRES_MAJOR, Account, 
 SOCKET_PATH_MAX = 107  # bytes; sun_path holds 108 with its closing zero
 JOIN_TIMEOUT_S = 30
 PRIVATE_PREFIX = "boxoffice-"  # of a socket's own folder
+
+
+class InUseError(StartupError):
+    """Another process holds the data directory."""
 
 
 class EmbeddedPostgres:
@@ -114,7 +119,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + JOIN_TIMEOUT_S
         while programs.is_running():
             postmaster = _read_postmaster(self._cluster)
-            if postmaster is not None and postmaster.status == "ready" and _answers(postmaster):
+            if postmaster is not None and _is_ready(postmaster):
                 self._programs, self._socket_dir = programs, postmaster.socket_dir
                 return True
             if time.monotonic() > deadline:
@@ -142,7 +147,37 @@ class EmbeddedPostgres:
 def running_url(data_dir: Path) -> str | None:
     """The SQLAlchemy URL of the PostgreSQL that runs in `data_dir`, or None; for commands beside a server."""
     postmaster = _read_postmaster(data_dir.expanduser().resolve() / "postgres")
-    return _url(postmaster) if postmaster is not None and _answers(postmaster) else None
+    return _url(postmaster) if postmaster is not None and _is_ready(postmaster) else None
+
+
+@contextmanager
+def joined(data_dir: Path) -> Iterator[str]:
+    """The SQLAlchemy URL of the database in `data_dir`, for a command that may run beside a server.
+
+    Joins the PostgreSQL that runs there, waiting for one that is being started for at most 30 s, and then
+    stops nothing; where none runs, starts it and stops it at the end. Makes no data directory. Raises
+    StartupError.
+    """
+    if not os.path.isdir(data_dir.expanduser() / "postgres"):
+        raise StartupError(f"There is no boxoffice database in {data_dir}: give the --data-dir of one.")
+    own = EmbeddedPostgres(data_dir)
+    try:
+        yield _join_or_start(own, data_dir)
+    finally:
+        own.stop()  # does nothing unless we started it
+
+
+def _join_or_start(own: EmbeddedPostgres, data_dir: Path) -> str:
+    deadline = time.monotonic() + JOIN_TIMEOUT_S
+    while (url := running_url(data_dir)) is None:
+        try:
+            own.start()
+            return own.url
+        except InUseError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+    return url
 
 
 # --- The data directory -----------------------------------------------------------------------------------
@@ -173,7 +208,7 @@ def _take_lock(home: Path) -> int:
     except BlockingIOError:
         holder = os.read(lock, 32).decode().strip()
         os.close(lock)
-        raise StartupError(
+        raise InUseError(
             f"The data directory {home} is in use by another boxoffice server (pid {holder or 'unknown'})."
         ) from None
     except BaseException:
@@ -256,7 +291,10 @@ def _socket_path(socket_dir: Path) -> str:
     return str(socket_dir / f".s.PGSQL.{PORT}")
 
 
-def _answers(postmaster: _Postmaster) -> bool:
+def _is_ready(postmaster: _Postmaster) -> bool:
+    """Whether it says so and answers: the file outlives a crash, and one that recovers answers already."""
+    if postmaster.status != "ready":
+        return False
     with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
         client.connect(_socket_path(postmaster.socket_dir))
         return True

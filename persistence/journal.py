@@ -1,6 +1,6 @@
 """Makes decisions durable: one transaction for all that waits, and only then the answers.
 
-    actors ── append ──▶ pending ──▶ [ fence, orders, changes, COMMIT ] ──▶ outlet: status, answers
+    actors ── append ──▶ pending ──▶ [ fence, orders, changes, keys, COMMIT ] ──▶ outlet: status, answers
 
 While one transaction is being committed, the next batch gathers: the busier the sale, the larger the
 batch and the cheaper each booking. Answers wait for the commit of the state they were computed on, and
@@ -31,8 +31,9 @@ from contextlib import suppress
 import psycopg2
 import psycopg2.extensions
 
-from boxoffice.actors.messages import Answer, EventId, NotApplied, OutcomeUnknown
+from boxoffice.actors.messages import Answer, NotApplied, OutcomeUnknown
 from boxoffice.actors.ports import Answered, Entry, Lease, Outlet, Settled
+from boxoffice.actors.values import EventId
 from boxoffice.persistence.batch import Part, prepare, write
 
 log = logging.getLogger(__name__)
@@ -153,9 +154,7 @@ class GroupCommitJournal:
             return [_lost(part.lease, part.answers, answer) for part in parts]
         moved = NotApplied("the event has another owner now")
         return [
-            Settled(part.lease, part.answers, status=part.status if part.changes else None)
-            if part.lease.event_id in held
-            else _lost(part.lease, part.answers, moved)
+            _kept(part) if part.lease.event_id in held else _lost(part.lease, part.answers, moved, moved=True)
             for part in parts
         ]
 
@@ -209,7 +208,14 @@ def _is_refusal(failure: BaseException, connection: psycopg2.extensions.connecti
     return isinstance(failure, psycopg2.Error) and failure.pgcode is not None and not connection.closed
 
 
-def _lost(lease: Lease, answers: list[Answered], answer: Answer) -> Settled:
+def _kept(part: Part) -> Settled:
+    if not part.changes:
+        return Settled(part.lease, part.answers)
+    return Settled(part.lease, part.answers, status=part.status, next_expiry=part.next_expiry)
+
+
+def _lost(lease: Lease, answers: list[Answered], answer: Answer, *, moved: bool = False) -> Settled:
     """Lose the lease, and tell everyone in `answers` the same."""
     lease.lost = True
-    return Settled(lease, [Answered(answered.request, answer) for answered in answers], ended=True)
+    told = [Answered(answered.request, answer) for answered in answers]
+    return Settled(lease, told, ended=True, moved=moved)

@@ -1,4 +1,4 @@
-"""Questions that need no actor: one settled order, a list of events, an event nobody has asked for lately.
+"""Questions that need no actor: one settled order, lists, the log, an event nobody has asked for lately.
 
 Everything here reads what is committed. Called on a small pool of reader threads, never on the event
 loop: every method blocks, and raises DatabaseAway.
@@ -6,21 +6,28 @@ loop: every method blocks, and raises DatabaseAway.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, select
+from sqlalchemy import ColumnElement, Engine, Row, Text, cast, select, tuple_
 
-from boxoffice.actors.messages import CustomerId, EventId, EventStatus, Found, Order, OrderId, OrderStatus
+from boxoffice.actors.changes import Change, decode
+from boxoffice.actors.messages import Found
+from boxoffice.actors.ports import OrderFilter, OrderPlace
+from boxoffice.actors.values import (
+    CustomerId,
+    EventId,
+    EventStatus,
+    Order,
+    OrderId,
+    OrderStatus,
+)
 from boxoffice.persistence.failures import away_when_unreachable
-from boxoffice.persistence.rows import instant
-from boxoffice.persistence.tables import event_ids, events, orders
+from boxoffice.persistence.rows import STATUS_COLUMNS, instant, instant_if_any, status_of
+from boxoffice.persistence.tables import changes, event_ids, events, orders
 
-_STATUS = select(
-    events.c.id, events.c.name, events.c.capacity, events.c.available, events.c.booked, events.c.waiting,
-    events.c.version,
-)  # fmt: skip
+_STATUS = select(*(events.c[name] for name in STATUS_COLUMNS))
 
 _ORDER = select(
-    orders.c.order_id, orders.c.customer, orders.c.quantity, orders.c.status, orders.c.created_at,
-    orders.c.place, events.c.version,
+    orders.c.event_id, orders.c.order_id, orders.c.customer, orders.c.quantity, orders.c.status,
+    orders.c.created_at, orders.c.place, orders.c.expires_at, events.c.version,
 ).join(events, events.c.id == orders.c.event_id)  # fmt: skip
 
 
@@ -33,12 +40,12 @@ class DatabaseReading:
     def status(self, event_id: EventId) -> EventStatus | None:
         """The event's numbers, or None if there is no such event."""
         rows = self._rows(_STATUS.where(events.c.id == event_id))
-        return _status(rows[0]) if rows else None
+        return status_of(rows[0]) if rows else None
 
     def events(self, after: EventId, limit: int) -> list[EventStatus]:
         """The next `limit` events after this id, by id."""
         return [
-            _status(row)
+            status_of(row)
             for row in self._rows(_STATUS.where(events.c.id > after).order_by(events.c.id).limit(limit))
         ]
 
@@ -50,6 +57,26 @@ class DatabaseReading:
         """The customer's newest order for this event, whatever became of it."""
         return self._one_order(orders.c.event_id == event_id, orders.c.customer == customer)
 
+    def orders(
+        self, wanted: OrderFilter, after: OrderPlace | None, limit: int
+    ) -> list[tuple[EventId, Found]]:
+        """The next `limit` orders that are `wanted`, by event and then by age, without their positions."""
+        columns = {"event_id": orders.c.event_id, "customer": orders.c.customer, "status": orders.c.status}
+        query = _ORDER.order_by(orders.c.event_id, orders.c.order_id).limit(limit)
+        for name, column in columns.items():
+            value = getattr(wanted, name)
+            if value is not None:
+                query = query.where(column == (value.value if isinstance(value, OrderStatus) else value))
+        if after is not None:
+            query = query.where(tuple_(orders.c.event_id, orders.c.order_id) > tuple_(*after))
+        return [(EventId(row.event_id), _found(row)) for row in self._rows(query)]
+
+    def changes(self, event_id: EventId, after: int, limit: int) -> list[Change]:
+        """The next `limit` entries of the event's log after this version, oldest first."""
+        body = cast(changes.c.body, Text)  # as it is stored: the driver would make dictionaries of it
+        query = select(body).where(changes.c.event_id == event_id, changes.c.version > after)
+        return [decode(row[0]) for row in self._rows(query.order_by(changes.c.version).limit(limit))]
+
     def new_event_id(self) -> EventId:
         """An id that no event has had. One that is not used after all is lost, and nobody minds."""
         with away_when_unreachable(), self._engine.begin() as connection:
@@ -57,24 +84,15 @@ class DatabaseReading:
 
     def _one_order(self, *conditions: ColumnElement[bool]) -> Found | None:
         query = _ORDER.where(*conditions).order_by(orders.c.order_id.desc()).limit(1)
-        for row in self._rows(query):
-            order = Order(
-                row.order_id,
-                row.customer,
-                row.quantity,
-                OrderStatus(row.status),
-                instant(row.created_at),
-                row.place,
-            )
-            return Found(order, None, row.version)
-        return None
+        return next((_found(row) for row in self._rows(query)), None)
 
     def _rows(self, query: Any) -> list[Row[Any]]:
         with away_when_unreachable(), self._engine.connect() as connection:
             return list(connection.execute(query))
 
 
-def _status(row: Row[Any]) -> EventStatus:
-    return EventStatus(
-        EventId(row.id), row.name, row.capacity, row.available, row.booked, row.waiting, row.version
-    )
+def _found(row: Row[Any]) -> Found:
+    status = OrderStatus(row.status)
+    created_at, expires_at = instant(row.created_at), instant_if_any(row.expires_at)
+    order = Order(row.order_id, row.customer, row.quantity, status, created_at, row.place, expires_at)
+    return Found(order, None, row.version)

@@ -30,10 +30,10 @@ from sqlalchemy import (
 )
 
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import EventId, EventStatus, Order, OrderStatus
 from boxoffice.actors.ports import Corrupt, Missing, Recovered
+from boxoffice.actors.values import LIVE, EventId, Order, OrderStatus
 from boxoffice.persistence.failures import away_when_unreachable
-from boxoffice.persistence.rows import instant
+from boxoffice.persistence.rows import STATUS_COLUMNS, instant, status_of
 from boxoffice.persistence.tables import events, orders
 
 ROWS_PER_FETCH = 20_000
@@ -45,23 +45,22 @@ def micros_of(moment: Column[Any]) -> ColumnElement[int]:
     return cast(extract("epoch", moment) * 1_000_000, BigInteger)
 
 
+_STATUS = {status.value: status for status in OrderStatus}
+
 _LIVE = (
     select(
         orders.c.event_id, cast(orders.c.order_id, Text), orders.c.customer, orders.c.quantity,
-        orders.c.place, micros_of(orders.c.created_at),
+        orders.c.status, orders.c.place, micros_of(orders.c.created_at), micros_of(orders.c.expires_at),
     )
-    .where(orders.c.status.in_([OrderStatus.CONFIRMED.value, OrderStatus.WAITLISTED.value]))
+    .where(orders.c.status.in_([status.value for status in LIVE]))
     .order_by(orders.c.event_id)
 )  # fmt: skip
 
 _TAKE_OVER = (
     update(events)
     .values(owner_epoch=events.c.owner_epoch + 1)
-    .returning(
-        events.c.id, events.c.name, events.c.capacity, events.c.available, events.c.booked, events.c.waiting,
-        events.c.version, events.c.owner_epoch, events.c.changed_at,
-    )
-)  # fmt: skip
+    .returning(*(events.c[name] for name in STATUS_COLUMNS), events.c.owner_epoch, events.c.changed_at)
+)
 
 
 class DatabaseRecovery:
@@ -106,15 +105,7 @@ def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:
 
 
 def _rebuilt(event: Row[Any], rows: Iterator[Any]) -> Recovered | Corrupt:
-    stored = EventStatus(
-        EventId(event.id),
-        event.name,
-        event.capacity,
-        event.available,
-        event.booked,
-        event.waiting,
-        event.version,
-    )
+    stored = status_of(event)
     inventory = Inventory.restored(stored, instant(event.changed_at), map(_order, rows))
     if (contradiction := inventory.contradiction(stored)) is not None:
         return Corrupt(stored.event_id, contradiction)
@@ -122,6 +113,5 @@ def _rebuilt(event: Row[Any], rows: Iterator[Any]) -> Recovered | Corrupt:
 
 
 def _order(row: Any) -> Order:
-    _, order_id, customer, quantity, place, created_at = row
-    status = OrderStatus.CONFIRMED if place is None else OrderStatus.WAITLISTED
-    return Order(order_id, customer, quantity, status, created_at, place)
+    _, order_id, customer, quantity, status, place, created_at, expires_at = row
+    return Order(order_id, customer, quantity, _STATUS[status], created_at, place, expires_at)

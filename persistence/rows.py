@@ -1,23 +1,32 @@
 """What changes mean for the tables: folds one event's changes into the rows to insert and to update.
 
-Pure. An order that is booked and cancelled within one batch is written once, as it ends. Called by the
-journal on its thread.
+And what an event's row means to us. Pure. An order that is booked and cancelled within one batch is written
+once, as it ends. Called by the journal on its thread, by those who read, and by the audit, which compares
+what it folds with what the tables hold.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Any, assert_never
 
 import msgspec
 
 from boxoffice.actors.changes import (
     Change,
     CustomerWaitlisted,
+    EventAdjusted,
     EventInitialized,
+    HoldExtended,
     OrderCancelled,
+    OrderConfirmed,
+    OrderExpired,
+    OrderReduced,
+    SaleClosed,
     TicketsBooked,
+    TicketsHeld,
 )
-from boxoffice.actors.messages import Instant, OrderId
+from boxoffice.actors.values import EventId, EventStatus, Instant, OrderId, Promotion, Terms, WaitlistMode
 
 
 class OrderRow(msgspec.Struct):
@@ -27,53 +36,90 @@ class OrderRow(msgspec.Struct):
     quantity: int
     status: str
     place: int | None
+    expires_at: Instant | None
     version: int
     created_at: Instant
 
 
-class OrderUpdate(msgspec.Struct, frozen=True):
-    """What became of an order that the database has. No order that is changed keeps its place."""
+class OrderUpdate(msgspec.Struct):
+    """What became of an order that the database has.
 
-    status: str
+    With a `status`, it has that one, no place in line any more, and ends at `expires_at`; without, it keeps
+    all three. `quantity` is None where that stays as it is.
+    """
+
     version: int
+    status: str | None = None
+    quantity: int | None = None
+    expires_at: Instant | None = None
 
 
 class OrderRows:
-    """The rows of one event that a sequence of its changes adds and alters."""
+    """The rows of one event that a sequence of its changes adds and alters.
 
-    __slots__ = ("added", "altered")
+    `adjusted` says that the event's own facts changed, too: its name, its terms, or its end.
+    """
+
+    __slots__ = ("added", "adjusted", "altered")
 
     def __init__(self, changes: Iterable[Change]) -> None:
         self.added: dict[OrderId, OrderRow] = {}
         self.altered: dict[OrderId, OrderUpdate] = {}
+        self.adjusted = False
         for change in changes:
-            match change:
-                case TicketsBooked():
-                    self.added[change.order_id] = OrderRow(
-                        change.customer, change.quantity, "confirmed", None, change.version, change.at
-                    )
-                case CustomerWaitlisted():
-                    self.added[change.order_id] = OrderRow(
-                        change.customer,
-                        change.quantity,
-                        "waitlisted",
-                        change.version,
-                        change.version,
-                        change.at,
-                    )
-                case OrderCancelled():
-                    self._alter(change.order_id, "cancelled", change.version)
-                    for promotion in change.promoted:
-                        self._alter(promotion.order_id, "confirmed", change.version)
-                case EventInitialized():
-                    pass
+            self.fold(change)
 
-    def _alter(self, order_id: OrderId, status: str, version: int) -> None:
+    def fold(self, change: Change) -> None:
+        """Take in the next change."""
+        match change:
+            case TicketsBooked(version, at, order_id, customer, quantity):
+                self.added[order_id] = OrderRow(customer, quantity, "confirmed", None, None, version, at)
+            case CustomerWaitlisted(version, at, order_id, customer, quantity):
+                self.added[order_id] = OrderRow(customer, quantity, "waitlisted", version, None, version, at)
+            case TicketsHeld(version, at, order_id, customer, quantity, end):
+                self.added[order_id] = OrderRow(customer, quantity, "held", None, end, version, at)
+            case OrderConfirmed(version, _, order_id):
+                self._move(order_id, version, "confirmed")
+            case HoldExtended(version, _, order_id, end):
+                self._move(order_id, version, "held", end)
+            case OrderReduced(version, _, order_id, quantity, promoted):
+                self._reduce(order_id, version, quantity)
+                self._promote(promoted, version)
+            case OrderCancelled(version, _, order_id, promoted):
+                self._move(order_id, version, "cancelled")
+                self._promote(promoted, version)
+            case OrderExpired(version, _, order_id, promoted):
+                self._move(order_id, version, "expired")
+                self._promote(promoted, version)
+            case EventAdjusted(version=version, promoted=promoted):
+                self.adjusted = True
+                self._promote(promoted, version)
+            case SaleClosed():
+                self.adjusted = True
+            case EventInitialized():
+                pass
+            case _:
+                assert_never(change)
+
+    def _promote(self, promoted: Iterable[Promotion], version: int) -> None:
+        for promotion in promoted:
+            end = promotion.expires_at
+            self._move(promotion.order_id, version, "confirmed" if end is None else "offered", end)
+
+    def _move(self, order_id: OrderId, version: int, status: str, end: Instant | None = None) -> None:
         row = self.added.get(order_id)
         if row is None:
-            self.altered[order_id] = OrderUpdate(status, version)
+            update = self._altered(order_id)
+            update.status, update.expires_at, update.version = status, end, version
         else:
-            row.status, row.place, row.version = status, None, version
+            row.status, row.expires_at, row.version, row.place = status, end, version, None
+
+    def _reduce(self, order_id: OrderId, version: int, quantity: int) -> None:
+        row = self.added.get(order_id) or self._altered(order_id)
+        row.quantity, row.version = quantity, version
+
+    def _altered(self, order_id: OrderId) -> OrderUpdate:
+        return self.altered.setdefault(order_id, OrderUpdate(0))
 
 
 @lru_cache(maxsize=64)  # a batch has a handful of distinct times
@@ -86,3 +132,44 @@ def timestamp(at: Instant) -> str:
 def instant(moment: datetime) -> Instant:
     """The inverse of `timestamp`, for what comes out of the database."""
     return Instant(int(moment.replace(microsecond=0).timestamp()) * 1_000_000 + moment.microsecond)
+
+
+def instant_if_any(moment: datetime | None) -> Instant | None:
+    """`instant`, for a column that may be NULL."""
+    return None if moment is None else instant(moment)
+
+
+STATUS_COLUMNS = (
+    "id", "name", "capacity", "available", "booked", "held", "offered", "waiting", "waiting_tickets",
+    "version", "closed_at", *Terms.__struct_fields__,
+)  # fmt: skip
+"""What `status_of` needs of an event's row."""
+
+
+def status_of(row: Any) -> EventStatus:
+    """An event's row as everybody else knows it."""
+    terms = Terms(
+        instant_if_any(row.sales_open_at),
+        instant_if_any(row.sales_close_at),
+        row.max_per_order,
+        row.max_per_customer,
+        row.waitlist_limit,
+        WaitlistMode(row.waitlist_mode),
+        row.offer_seconds,
+        row.hold_seconds,
+        row.max_hold_seconds,
+    )
+    return EventStatus(
+        EventId(row.id),
+        row.name,
+        row.capacity,
+        row.available,
+        row.booked,
+        row.held,
+        row.offered,
+        row.waiting,
+        row.waiting_tickets,
+        row.version,
+        terms,
+        instant_if_any(row.closed_at),
+    )

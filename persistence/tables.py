@@ -15,6 +15,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Sequence,
     Table,
@@ -43,9 +44,26 @@ events = Table(
     Column("owner_epoch", BigInteger, nullable=False, comment="grows with every owner; fenced"),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("offered", Integer, nullable=False),
+    Column("waiting_tickets", BigInteger, nullable=False, comment="what those in line wait for"),
+    Column("waitlist_mode", Text, nullable=False),
+    Column("offer_seconds", Integer, nullable=False),
+    Column("hold_seconds", Integer, nullable=False),
+    Column("max_hold_seconds", Integer, nullable=False, comment="with all extensions"),
+    Column("sales_open_at", DateTime(timezone=True)),
+    Column("sales_close_at", DateTime(timezone=True)),
+    Column("max_per_order", Integer),
+    Column("max_per_customer", Integer),
+    Column("waitlist_limit", Integer, comment="orders in line"),
+    Column("closed_at", DateTime(timezone=True), comment="when the sale was ended for good"),
     CheckConstraint("capacity > 0", name="events_capacity_is_positive"),
-    CheckConstraint("available >= 0 AND booked >= 0 AND waiting >= 0", name="events_never_oversold"),
-    CheckConstraint("available + booked = capacity", name="events_add_up"),
+    CheckConstraint(
+        "available >= 0 AND booked >= 0 AND held >= 0 AND offered >= 0 AND waiting >= 0",
+        name="events_never_oversold",
+    ),
+    CheckConstraint("available + booked + held + offered = capacity", name="events_add_up"),
+    CheckConstraint("waitlist_mode IN ('book', 'offer')", name="events_waitlist_mode_is_known"),
     postgresql_with={"fillfactor": "50"},  # one hot row, updated by every commit: room for HOT updates
 )
 
@@ -60,13 +78,28 @@ orders = Table(
     Column("place", BigInteger, comment="grows along the waiting list; only while waiting"),
     Column("version", BigInteger, nullable=False, comment="the change that made the order what it is"),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), comment="only while held or offered"),
     CheckConstraint("quantity > 0", name="orders_quantity_is_positive"),
-    CheckConstraint("status IN ('confirmed', 'waitlisted', 'cancelled')", name="orders_status_is_known"),
+    CheckConstraint(
+        "status IN ('confirmed', 'held', 'offered', 'waitlisted', 'cancelled', 'expired')",
+        name="orders_status_is_known",
+    ),
     CheckConstraint("(status = 'waitlisted') = (place IS NOT NULL)", name="orders_in_line_have_a_place"),
+    CheckConstraint(
+        "(status IN ('held', 'offered')) = (expires_at IS NOT NULL)", name="orders_that_end_have_an_end"
+    ),
     postgresql_with={"fillfactor": "90"},
 )
 
-orders_of_customer = Index("orders_of_customer", orders.c.event_id, orders.c.customer)
+# For lists. An order that is confirmed at once, as most are, is not in the second one and costs it nothing.
+orders_of_customer = Index("orders_of_customer", orders.c.customer, orders.c.event_id)
+orders_not_confirmed = Index(
+    "orders_not_confirmed",
+    orders.c.event_id,
+    orders.c.status,
+    orders.c.order_id,
+    postgresql_where=orders.c.status != "confirmed",
+)
 
 changes = Table(
     "changes",
@@ -76,3 +109,17 @@ changes = Table(
     Column("at", DateTime(timezone=True), nullable=False),
     Column("body", JSON, nullable=False),
 )
+
+replies = Table(
+    "replies",
+    metadata,
+    Column("caller", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("position", Integer, primary_key=True, comment="in a batch; 0 otherwise"),
+    Column("fingerprint", LargeBinary, nullable=False, comment="of the request"),
+    Column("answer", JSON, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+"""What was answered under which idempotency key, written with what it answers; kept for a day."""
+
+replies_by_age = Index("replies_by_age", replies.c.at)

@@ -17,18 +17,15 @@ from sqlalchemy.engine import make_url
 
 from boxoffice.actors.changes import Change, decode
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import (
-    Answer,
-    Book,
-    Command,
+from boxoffice.actors.messages import Answer, Book, Command, Initialize
+from boxoffice.actors.ports import Answered, Entry, Lease, Recovered, Request, Settled
+from boxoffice.actors.values import (
     CustomerId,
     EventId,
     EventStatus,
-    Initialize,
     Instant,
     OrderId,
 )
-from boxoffice.actors.ports import Answered, Entry, Lease, Recovered, Request, Settled
 from boxoffice.persistence.recovery import DatabaseRecovery
 
 EVENT = EventId(7)

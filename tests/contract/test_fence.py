@@ -8,8 +8,17 @@ import pytest
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from boxoffice.actors.changes import TicketsBooked
-from boxoffice.actors.messages import Answer, Book, Booked, Cancel, Find, Initialize, NotApplied, OrderId
+from boxoffice.actors.messages import (
+    Answer,
+    Book,
+    Booked,
+    Cancel,
+    Find,
+    Initialize,
+    NotApplied,
+)
 from boxoffice.actors.ports import Entry
+from boxoffice.actors.values import OrderId
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal

@@ -6,14 +6,13 @@ from boxoffice.actors.changes import CustomerWaitlisted, OrderCancelled, Tickets
 from boxoffice.actors.messages import (
     Booked,
     Cancel,
-    CustomerId,
-    EventId,
     Find,
     Initialized,
     NotApplied,
     SoldOut,
     Waitlisted,
 )
+from boxoffice.actors.values import CustomerId, EventId
 from boxoffice.persistence.journal import BATCH_ANSWERS_MAX, GroupCommitJournal
 from tests.contract.conftest import MakeJournal
 from tests.contract.faults import Faults, Held

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import psycopg2
 import pytest
 
-from boxoffice.actors.messages import Answer, EventId, NotApplied, OutcomeUnknown
+from boxoffice.actors.messages import Answer, NotApplied, OutcomeUnknown
+from boxoffice.actors.values import EventId
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.faults import Accident, Faults, raising, raising_after, transaction_aborted

@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from boxoffice.actors.changes import OrderCancelled, TicketsBooked
-from boxoffice.actors.messages import CustomerId, EventId, NotApplied, OrderId, OutcomeUnknown
+from boxoffice.actors.messages import NotApplied, OutcomeUnknown
 from boxoffice.actors.ports import Entry, Lease
+from boxoffice.actors.values import CustomerId, EventId, OrderId
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal

@@ -5,7 +5,8 @@ import random
 import pytest
 
 from boxoffice.actors.changes import TicketsBooked
-from boxoffice.actors.messages import Cancel, CustomerId, Initialize, OrderStatus
+from boxoffice.actors.messages import Cancel, Initialize
+from boxoffice.actors.values import CustomerId, OrderStatus
 from boxoffice.persistence.batch import array_of_texts
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.reading import DatabaseReading

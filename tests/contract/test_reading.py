@@ -6,8 +6,15 @@ from typing import TypeAlias
 import pytest
 from sqlalchemy import Engine
 
-from boxoffice.actors.messages import Cancel, CustomerId, EventId, Found, Instant, Order, OrderStatus
+from boxoffice.actors.messages import Cancel, Found
 from boxoffice.actors.ports import DatabaseAway
+from boxoffice.actors.values import (
+    CustomerId,
+    EventId,
+    Instant,
+    Order,
+    OrderStatus,
+)
 from boxoffice.persistence.database import make_engine
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.reading import DatabaseReading

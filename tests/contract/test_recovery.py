@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Book, Cancel, CancelFor, Command, CustomerId, EventId, Instant
+from boxoffice.actors.messages import Book, Cancel, CancelFor, Command
 from boxoffice.actors.ports import Corrupt, DatabaseAway, Entry, Missing, Recovered
+from boxoffice.actors.values import CustomerId, EventId, Instant
 from boxoffice.persistence.database import make_engine
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery

@@ -3,6 +3,7 @@
 Every test has a folder of its own, not pytest's: for root PostgreSQL runs as a user that may not enter that.
 """
 
+import fcntl
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from boxoffice.persistence.database import StartupError
-from boxoffice.persistence.embedded import EmbeddedPostgres, running_url
+from boxoffice.persistence.embedded import EmbeddedPostgres, joined, running_url
 from tests.support.postgres import public_folder
 
 Make = Callable[[Path], EmbeddedPostgres]
@@ -31,6 +32,17 @@ postgres = EmbeddedPostgres(Path(sys.argv[1]))
 postgres.start()
 print(postgres.pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+START_AND_STOP = """
+import sys
+from pathlib import Path
+from boxoffice.persistence.embedded import EmbeddedPostgres
+postgres = EmbeddedPostgres(Path(sys.argv[1]))
+postgres.start()
+sys.stdin.read()
+postgres.stop()
 """
 
 
@@ -172,6 +184,63 @@ def test_other_commands_find_the_running_database_without_the_lock(base: Path, m
     postgres.stop()
     assert running_url(base / "data") is None, "a postmaster.pid that outlived its process is no answer"
     postgres.start()  # clears away the shared memory that a killed PostgreSQL leaves behind
+
+
+def test_a_command_beside_a_server_joins_it_and_leaves_it_running(base: Path, make: Make) -> None:
+    postgres = make(base / "data")
+    postgres.start()
+    for _ in range(2):
+        with joined(base / "data") as url:
+            assert url == postgres.url
+            assert ask(url, "SELECT 1") == 1
+    assert ask(postgres.url, "SELECT 1") == 1
+
+
+def test_a_command_without_a_server_starts_the_database_and_stops_it(base: Path, make: Make) -> None:
+    postgres = make(base / "data")
+    postgres.start()
+    ask(postgres.url, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (42)")
+    postgres.stop()
+    with joined(base / "data") as url:
+        assert ask(url, "SELECT n FROM kept") == 42
+    assert is_stopped(base / "data")
+    postgres.start()
+
+
+def test_a_command_beside_a_server_makes_no_data_directory(base: Path) -> None:
+    with pytest.raises(StartupError, match=f"no boxoffice database in {base}/data"), joined(base / "data"):
+        pass
+    assert not list(base.iterdir())
+
+
+def test_a_command_waits_for_a_server_that_is_starting(base: Path, make: Make) -> None:
+    first = make(base / "data")
+    first.start()
+    first.stop()
+    command = [sys.executable, "-c", START_AND_STOP, str(base / "data")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as starting:
+        while (base / "data" / "serve.lock").read_text() != f"{starting.pid}\n":
+            assert starting.poll() is None
+            os.sched_yield()
+        with joined(base / "data") as url:
+            assert ask(url, "SELECT 1") == 1
+        assert starting.poll() is None
+        starting.communicate()
+    assert is_stopped(base / "data")
+
+
+def test_a_command_does_not_wait_for_ever_for_a_server_that_is_starting(
+    base: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres = make(base / "data")
+    postgres.start()
+    postgres.stop()
+    monkeypatch.setattr("boxoffice.persistence.embedded.JOIN_TIMEOUT_S", 0.2)
+    with (base / "data" / "serve.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StartupError, match="in use by another boxoffice server"), joined(base / "data"):
+            pass
+    postgres.start()
 
 
 def test_a_server_killed_in_the_middle_of_initdb_does_not_break_the_next_start(

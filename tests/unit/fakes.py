@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 
 from boxoffice.actors.dispatcher import Dispatcher
-from boxoffice.actors.messages import Answer, EventId
+from boxoffice.actors.messages import Answer
 from boxoffice.actors.ports import Answered, Corrupt, Entry, Missing, Recovered, Request, Settled
+from boxoffice.actors.values import EventId
 
 PATIENCE_S = 10.0
 """How long a test waits for what must happen before it fails."""
@@ -66,16 +67,6 @@ class FakeJournal(Watched):
         with self._changed:
             self.entries.append(entry)
             self._changed.notify_all()
-
-
-class InstantJournal:
-    """Takes every entry for committed at once, and has its answers delivered."""
-
-    def __init__(self, outlet: "FakeOutlet") -> None:
-        self._outlet = outlet
-
-    def append(self, entry: Entry) -> None:
-        self._outlet.deliver([Settled(entry.lease, entry.answers, status=entry.status)])
 
 
 class FakeOutlet(Watched):

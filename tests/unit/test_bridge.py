@@ -17,17 +17,14 @@ from boxoffice.actors.messages import (
     Answer,
     Book,
     Booked,
-    CustomerId,
-    EventId,
     Initialize,
     Initialized,
-    Instant,
     NotApplied,
-    OrderId,
     OutcomeUnknown,
     Overloaded,
 )
 from boxoffice.actors.ports import DatabaseAway, Entry, Recovered, Settled
+from boxoffice.actors.values import CustomerId, EventId, Instant, OrderId
 from boxoffice.http import bridge as module
 from boxoffice.http.bridge import ANSWERS_PER_TICK, Bridge
 from tests.unit.fakes import PATIENCE_S, FakeJournal, FakeRecovery, FakeTime, Gate

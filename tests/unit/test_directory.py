@@ -4,24 +4,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from boxoffice.actors.changes import EventInitialized
-from boxoffice.actors.directory import LOADERS, PASSIVATED_AT_ONCE, Bounds, Directory
+from boxoffice.actors.changes import EventInitialized, OrderExpired
+from boxoffice.actors.directory import LOADERS, PASSIVATED_AT_ONCE, TICKED_AT_ONCE, Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.messages import (
     Book,
     Booked,
-    CustomerId,
-    EventId,
+    Confirm,
     EventUnavailable,
     EventUnknown,
+    Find,
+    Hold,
     Initialize,
     Initialized,
-    Instant,
     NotApplied,
-    OrderId,
     Overloaded,
+    Ticked,
 )
 from boxoffice.actors.ports import (
     Answered,
@@ -33,6 +33,8 @@ from boxoffice.actors.ports import (
     Request,
     Settled,
 )
+from boxoffice.actors.values import CustomerId, EventId, Instant, OrderId
+from tests.unit.desk import after
 from tests.unit.fakes import FakeJournal, FakeOutlet, FakeRecovery, FakeTime, finish_turns
 
 EVENT, OTHER, THIRD = EventId(7), EventId(8), EventId(9)
@@ -44,6 +46,18 @@ def book(order: str = "ann") -> Request:
     return Request(Book(OrderId(order), CustomerId(order)), None)
 
 
+def hold(order: str, seconds: int) -> Request:
+    return Request(Hold(OrderId(order), CustomerId(order), seconds=seconds), None)
+
+
+def find(order: str) -> Request:
+    return Request(Find(OrderId(order)), None)
+
+
+def confirm(order: str) -> Request:
+    return Request(Confirm(OrderId(order)), None)
+
+
 def on_sale(event_id: EventId = EVENT) -> Inventory:
     """An event at version 1."""
     inventory = Inventory(event_id)
@@ -51,15 +65,24 @@ def on_sale(event_id: EventId = EVENT) -> Inventory:
     return inventory
 
 
+def with_a_hold(event_id: EventId = EVENT, seconds: int = 30) -> Inventory:
+    """An event at version 2: somebody holds a ticket for so long."""
+    inventory = on_sale(event_id)
+    inventory.handle(hold("holder", seconds).command, NOW)
+    return inventory
+
+
 def committed(entry: Entry) -> Settled:
     """What the journal says when it has written an entry."""
-    return Settled(entry.lease, entry.answers, status=entry.status if entry.changes else None)
+    if not entry.changes:
+        return Settled(entry.lease, entry.answers)
+    return Settled(entry.lease, entry.answers, status=entry.status, next_expiry=entry.next_expiry)
 
 
-def lost(entry: Entry) -> Settled:
-    """What the journal says when it has not."""
+def lost(entry: Entry, *, moved: bool = False) -> Settled:
+    """What the journal says when it has not: perhaps because the event is another server's now."""
     answers = [Answered(answered.request, NotApplied("lost")) for answered in entry.answers]
-    return Settled(entry.lease, answers, ended=True)
+    return Settled(entry.lease, answers, ended=True, moved=moved)
 
 
 class House:
@@ -95,6 +118,14 @@ class House:
 
         self.journal.until(lambda: bool(ours()))
         return ours()[0]
+
+    def ticked(self, seconds: float) -> list[Entry]:
+        """Let it be so many seconds after `NOW`, and wait for what the events that are told make of it."""
+        before, under_way = len(self.journal.entries), self.directory.in_flight
+        self.directory.end_overdue(after(seconds))
+        told = self.directory.in_flight - under_way
+        self.journal.until(lambda: len(self.journal.entries) == before + told)
+        return self.journal.entries[before:]
 
     def close(self) -> None:
         self.recovery.release()
@@ -446,6 +477,153 @@ def test_so_many_are_forgotten_at_once_and_the_others_the_next_time(house: House
     house.adopt(*(EventId(number) for number in range(PASSIVATED_AT_ONCE + 1)))
     house.time.now_s += BOUNDS.idle_max_s
     assert [house.directory.passivate() for _ in range(3)] == [PASSIVATED_AT_ONCE, 1, 0]
+
+
+# --- holds that end ------------------------------------------------------------------------------
+
+
+def test_an_event_is_told_when_a_hold_of_its_is_overdue(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    assert house.ticked(29.9) == []
+    (entry,) = house.ticked(30)
+    assert entry.changes == [OrderExpired(3, after(30), OrderId("holder"), ())]
+    assert [answered.answer for answered in entry.answers] == [Ticked(3)]
+    assert house.directory.in_flight == 1, "it is counted like every other request"
+    house.directory.settle(committed(entry))
+    assert house.directory.in_flight == 0
+    assert house.ticked(1_000) == []
+
+
+def test_an_event_is_told_of_a_hold_that_was_taken_here(house: House) -> None:
+    house.adopt(EVENT, OTHER)
+    house.directory.settle(committed(house.entry(EVENT, hold("ann", 30))))
+    house.directory.settle(committed(house.entry(OTHER, hold("bob", 20))))
+    house.directory.settle(committed(house.entry(OTHER, hold("cat", 40))))
+    (entry,) = house.ticked(20)
+    assert entry.lease.event_id == OTHER
+    house.directory.settle(committed(entry))
+    assert [each.lease.event_id for each in house.ticked(40)] == [EVENT, OTHER]
+
+
+def test_an_event_is_not_told_of_a_hold_that_is_not_durable_yet(house: House) -> None:
+    house.adopt(EVENT)
+    house.entry(EVENT, hold("ann", 30))
+    assert house.ticked(30) == []
+
+
+def test_an_event_is_not_told_of_a_hold_that_was_confirmed(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    house.directory.settle(committed(house.entry(EVENT, confirm("holder"))))
+    assert house.ticked(1_000) == []
+
+
+def test_an_event_that_was_loaded_is_told_of_the_holds_it_came_with(house: House) -> None:
+    house.recovery.found[EVENT] = Recovered(with_a_hold(seconds=30), epoch=2)
+    house.directory.settle(committed(house.entry()))
+    (loaded,) = house.outlet.settled
+    house.directory.settle(loaded)
+    assert [each.lease.event_id for each in house.ticked(30)] == [EVENT]
+
+
+def test_an_event_that_is_not_resident_any_more_is_loaded_to_be_told(house: House) -> None:
+    house.adopt(EVENT)
+    house.directory.settle(committed(house.entry(EVENT, hold("ann", 30))))
+    house.directory.settle(lost(house.entry(EVENT, book("bob"))))
+    assert house.directory.status(EVENT) is None
+    house.recovery.found[EVENT] = Recovered(with_a_hold(seconds=30), epoch=2)
+    (entry,) = house.ticked(30)
+    assert house.recovery.loads == [EVENT]
+    assert entry.lease.epoch == 2
+    assert [type(change) for change in entry.changes] == [OrderExpired]
+
+
+def test_an_event_that_was_told_and_says_nothing_is_told_again_a_second_later(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    (entry,) = house.ticked(30)
+    assert house.ticked(30.9) == []
+    house.directory.settle(lost(entry))
+    house.recovery.found[EVENT] = Recovered(with_a_hold(seconds=30), epoch=2)
+    (again,) = house.ticked(31)
+    assert again.lease.epoch == 2
+    house.outlet.until(lambda: bool(house.outlet.settled))
+    house.directory.settle(house.outlet.settled[-1])
+    house.directory.settle(committed(again))
+    assert house.ticked(1_000) == []
+
+
+def test_an_event_that_has_too_much_under_way_is_told_a_second_later(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    entry = house.entry(EVENT, find("a"), find("b"), find("c"))
+    assert house.ticked(30) == []
+    house.directory.settle(committed(entry))
+    assert house.ticked(30.9) == []
+    assert len(house.ticked(31)) == 1
+
+
+def test_after_closing_no_event_is_told(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    house.directory.close()
+    assert house.ticked(30) == []
+    assert house.directory.in_flight == 0
+
+
+def test_an_event_that_is_shut_is_not_told_until_its_quarantine_is_over(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    entry = house.entry()
+    refused = EventUnavailable("a row too few")
+    house.directory.settle(Settled(entry.lease, entry.answers, ended=True, refused=refused))
+    assert house.ticked(30) == []
+    house.recovery.found[EVENT] = Recovered(with_a_hold(seconds=30), epoch=2)
+    house.time.now_s += BOUNDS.quarantine_s
+    assert len(house.ticked(60)) == 1
+
+
+def test_an_event_that_moved_to_another_server_is_not_told_any_more(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    house.directory.settle(lost(house.entry(), moved=True))
+    assert house.ticked(1_000) == []
+    assert house.recovery.loads == []
+
+
+def test_the_late_word_that_an_older_lease_moved_does_not_stop_the_newer_one(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    first, second = house.entry(), house.entry(EVENT, book("bob"))
+    house.directory.settle(lost(first))
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=2))
+    house.directory.settle(lost(second, moved=True))
+    assert len(house.ticked(30)) == 1
+
+
+def test_so_many_events_are_told_at_once_and_the_others_the_next_time() -> None:
+    house = House(Bounds())
+    for number in range(TICKED_AT_ONCE + 1):
+        house.directory.adopt(Recovered(with_a_hold(EventId(number), seconds=30), epoch=1))
+    try:
+        assert [len(house.ticked(30)) for _ in range(3)] == [TICKED_AT_ONCE, 1, 0]
+    finally:
+        house.close()
+
+
+def test_an_event_with_a_hold_to_end_is_kept_however_long_it_is_idle(house: House) -> None:
+    house.adopt(OTHER)
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    house.time.now_s += BOUNDS.idle_max_s
+    assert house.directory.passivate() == 1
+    assert house.directory.status(OTHER) is None
+    assert house.directory.status(EVENT) is not None
+    (entry,) = house.ticked(30)
+    house.directory.settle(committed(entry))
+    house.time.now_s += BOUNDS.idle_max_s
+    assert house.directory.passivate() == 1
+    assert house.directory.status(EVENT) is None
+
+
+def test_many_events_with_holds_do_not_keep_the_idle_ones_behind_them(house: House) -> None:
+    for number in range(PASSIVATED_AT_ONCE):
+        house.directory.adopt(Recovered(with_a_hold(EventId(number)), epoch=1))
+    house.adopt(EventId(PASSIVATED_AT_ONCE))
+    house.time.now_s += BOUNDS.idle_max_s
+    assert [house.directory.passivate() for _ in range(3)] == [0, 1, 0]
 
 
 # --- the end -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from boxoffice.actors.changes import (
     CustomerWaitlisted,
     EventInitialized,
     OrderCancelled,
+    OrderExpired,
     TicketsBooked,
 )
 from boxoffice.actors.dispatcher import MESSAGES_PER_TURN, Dispatcher
@@ -23,22 +24,25 @@ from boxoffice.actors.messages import (
     Cancel,
     Cancelled,
     Command,
-    CustomerId,
-    EventId,
+    Confirm,
     EventUnavailable,
     EventUnknown,
     Find,
     Found,
+    Held,
+    Hold,
     Initialize,
     Initialized,
-    Instant,
     NotApplied,
-    OrderId,
     OrderUnknown,
     SoldOut,
+    Tick,
+    Ticked,
     Waitlisted,
 )
 from boxoffice.actors.ports import Corrupt, Entry, Lease, Missing, Recovered, Request, Settled
+from boxoffice.actors.values import CustomerId, EventId, Instant, OrderId, Promotion
+from tests.unit.desk import after
 from tests.unit.fakes import FakeJournal, FakeOutlet, Gate, finish_turns
 
 EVENT = EventId(7)
@@ -52,6 +56,14 @@ def book(order: str, quantity: int = 1, *, waitlist: bool = True) -> Request:
 
 def cancel(order: str) -> Request:
     return Request(Cancel(OrderId(order)), order)
+
+
+def hold(order: str, seconds: int) -> Request:
+    return Request(Hold(OrderId(order), CustomerId(order), seconds=seconds), order)
+
+
+def confirm(order: str) -> Request:
+    return Request(Confirm(OrderId(order)), order)
 
 
 def find(order: str) -> Request:
@@ -205,6 +217,75 @@ def test_a_new_event_begins_at_version_0(stage: NewStage) -> None:
     assert actor.decided == [Initialized]
 
 
+# --- holds that end ------------------------------------------------------------------------------
+
+
+def test_an_entry_says_when_the_next_hold_ends(stage: NewStage) -> None:
+    actor = stage(on_sale())
+    actor.ask(book("ann"))
+    actor.ask(hold("bob", 60), hold("cat", 30))
+    actor.ask(confirm("cat"))
+    actor.ask(find("bob"))
+    actor.ask(confirm("bob"))
+    ends = [entry.next_expiry for entry in actor.journal.entries]
+    assert ends == [None, after(30), after(60), after(60), None]
+
+
+def test_what_is_overdue_ends_in_the_same_entry_before_what_was_asked(stage: NewStage) -> None:
+    actor = stage(on_sale(1))
+    actor.ask(hold("ann", 30))
+    actor.ask(book("bob"), confirm("ann"), now=after(30))
+    entry = actor.journal.entries[1]
+    assert entry.changes == [
+        OrderExpired(3, after(30), OrderId("ann"), ()),
+        TicketsBooked(4, after(30), OrderId("bob"), CustomerId("bob"), 1),
+    ]
+    assert (entry.base_version, entry.status.version, entry.next_expiry) == (2, 4, None)
+    assert actor.decided == [Held, Booked, OrderUnknown]
+
+
+def test_what_is_overdue_ends_though_what_was_asked_is_refused(stage: NewStage) -> None:
+    actor = stage(on_sale(1))
+    actor.ask(hold("ann", 30))
+    actor.ask(cancel("nobody"), now=after(30))
+    entry = actor.journal.entries[1]
+    assert entry.changes == [OrderExpired(3, after(30), OrderId("ann"), ())]
+    assert entry.answers[0].answer == OrderUnknown(version=3)
+
+
+def test_a_tick_is_answered_through_the_journal_like_everything_else(stage: NewStage) -> None:
+    actor = stage(on_sale(1))
+    actor.ask(hold("ann", 30), book("bob"))
+    actor.ask(Request(Tick(), None), now=after(29))
+    actor.ask(Request(Tick(), None), now=after(30))
+    early, late = actor.journal.entries[1:]
+    assert early.changes == []
+    assert early.next_expiry == after(30)
+    promoted = (Promotion(OrderId("bob"), CustomerId("bob"), 1),)
+    assert late.changes == [OrderExpired(4, after(30), OrderId("ann"), promoted)]
+    assert late.next_expiry is None
+    assert [each.answers[0].answer for each in (early, late)] == [Ticked(3), Ticked(4)]
+
+
+def test_an_event_that_is_loaded_says_when_its_next_hold_ends(stage: NewStage) -> None:
+    stored = on_sale()
+    stored.handle(hold("ann", 30).command, NOW)
+    actor = stage(None)
+    actor.say(Recovered(stored, epoch=4))
+    assert actor.outlet.settled == [Settled(actor.lease, [], status=stored.status, next_expiry=after(30))]
+
+
+def test_what_became_overdue_while_nobody_kept_the_event_ends_with_the_first_that_is_asked(
+    stage: NewStage,
+) -> None:
+    stored = on_sale(1)
+    stored.handle(hold("ann", 30).command, NOW)
+    actor = stage(None)
+    actor.say(Requests(after(31), [book("bob", waitlist=False)]), Recovered(stored, epoch=4))
+    assert actor.decided == [Booked]
+    assert [type(change) for change in actor.entry.changes] == [OrderExpired, TicketsBooked]
+
+
 # --- loading -------------------------------------------------------------------------------------
 
 
@@ -293,6 +374,21 @@ def test_when_a_message_fails_none_of_it_is_applied_and_all_of_it_is_answered(
     assert actor.outlet.answers_to(*requests) == [[FAILED]] * 3
     assert actor.end.lease is actor.lease
     assert actor.end.refused is None
+    assert not actor.actor.is_alive()
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
+def test_when_a_hold_cannot_be_ended_nothing_of_the_message_is_applied(
+    stage: NewStage, failure: BaseException
+) -> None:
+    inventory = Mistaken("never", failure)
+    inventory.handle(hold("unlucky", 30).command, NOW)
+    inventory.step = "apply"
+    actor = stage(inventory)
+    requests = [book("ann"), confirm("unlucky")]
+    actor.ask(*requests, now=after(30))
+    assert actor.journal.entries == []
+    assert actor.outlet.answers_to(*requests) == [[FAILED]] * 2
     assert not actor.actor.is_alive()
 
 

@@ -1,133 +1,50 @@
-"""The rules of the inventory, one by one, each in the smallest history that shows it."""
+"""The rules of the inventory, one by one, each in the smallest history that shows it.
 
-from copy import deepcopy
+Here an event begins, sells its tickets, is looked at and is made again; what else there is to it stands in
+the other `test_inventory_*.py`.
+"""
 
 import pytest
 
-from boxoffice.actors.changes import (
-    Change,
-    CustomerWaitlisted,
-    EventInitialized,
-    OrderCancelled,
-    TicketsBooked,
-)
+from boxoffice.actors.changes import CustomerWaitlisted, EventInitialized, TicketsBooked
 from boxoffice.actors.inventory import Decision, Inventory
 from boxoffice.actors.messages import (
-    ORDER_IDS_MAX,
-    Answer,
+    Adjusted,
     Book,
     Booked,
     Cancel,
     CancelFor,
     Cancelled,
     CapacityExceeded,
+    Closed,
     Command,
-    CustomerId,
-    EventId,
-    EventStatus,
     EventUnknown,
-    Find,
     Found,
+    Held,
     Initialize,
     Initialized,
-    Instant,
-    Order,
-    OrderAmbiguous,
-    OrderId,
-    OrderStatus,
     OrderUnknown,
-    Promotion,
     SoldOut,
     Waitlisted,
 )
-
-CONFIRMED, WAITLISTED, CANCELLED = OrderStatus.CONFIRMED, OrderStatus.WAITLISTED, OrderStatus.CANCELLED
-EVENT = EventId(7)
-NOW = Instant(1_000)
-
-
-def an_order(
-    who: str, quantity: int, status: OrderStatus, place: int | None = None, at: int = NOW, order_id: str = ""
-) -> Order:
-    """The order of `who`; by default it is called after them, and so is the next one they make."""
-    return Order(OrderId(order_id or who), CustomerId(who), quantity, status, Instant(at), place)
-
-
-def promotion(who: str, quantity: int = 1) -> Promotion:
-    return Promotion(OrderId(who), CustomerId(who), quantity)
-
-
-def numbers(inventory: Inventory) -> tuple[int, int, int]:
-    """Available, booked, waiting."""
-    status = inventory.status
-    return status.available, status.booked, status.waiting
-
-
-def snapshot(inventory: Inventory) -> dict[str, object]:
-    """Everything the inventory knows, private or not, apart from it."""
-    return {slot: deepcopy(getattr(inventory, slot)) for slot in Inventory.__slots__}
-
-
-class Desk:
-    """An event on sale, and somebody who passes commands to it and keeps the log."""
-
-    def __init__(self, capacity: int) -> None:
-        self.inventory = Inventory(EVENT)
-        self.log: list[Change] = []
-        self.say(Initialize("Concert", capacity))
-
-    def say(self, command: Command, at: int = NOW) -> Answer:
-        decision = self.inventory.decide(command, Instant(at))
-        for change in decision.changes:
-            self.inventory.apply(change)
-            self.log.append(change)
-        return decision.answer
-
-    def book(self, who: str, quantity: int = 1, *, waitlist: bool = True, order_id: str = "") -> Answer:
-        return self.say(Book(OrderId(order_id or who), CustomerId(who), quantity, waitlist))
-
-    def cancel(self, order_id: str) -> Answer:
-        return self.say(Cancel(OrderId(order_id)))
-
-    def cancel_for(self, who: str) -> Answer:
-        return self.say(CancelFor(CustomerId(who)))
-
-    def find(self, order_id: str) -> Answer:
-        return self.say(Find(OrderId(order_id)))
-
-    @property
-    def line(self) -> list[str]:
-        return [order.id for order in self.inventory.line]
-
-
-def a_busy_desk() -> Desk:
-    """Five tickets: ann has 3 and eve 1, one is left; then wait bob (2), cat (1), and ann again (4)."""
-    desk = Desk(5)
-    desk.book("ann", 3)
-    desk.book("eve")
-    desk.book("bob", 2)
-    desk.book("cat")
-    desk.book("ann", 4, order_id="ann-again")
-    return desk
-
-
-ON_A_BUSY_DESK: list[Command] = [
-    Book(OrderId("new"), CustomerId("new")),
-    Book(OrderId("new"), CustomerId("ann"), 2),
-    Book(OrderId("new"), CustomerId("new"), waitlist=False),
-    Book(OrderId("new"), CustomerId("new"), 6),
-    Cancel(OrderId("ann")),
-    Cancel(OrderId("bob")),
-    Cancel(OrderId("cat")),
-    Cancel(OrderId("nobody")),
-    CancelFor(CustomerId("ann")),
-    CancelFor(CustomerId("eve")),
-    CancelFor(CustomerId("nobody")),
-    Find(OrderId("ann")),
-    Find(OrderId("cat")),
-    Find(OrderId("nobody")),
-]
-
+from boxoffice.actors.values import CustomerId, Instant, Order, OrderId, Terms
+from tests.unit.desk import (
+    CONFIRMED,
+    EVENT,
+    HELD,
+    NOW,
+    OFFERED,
+    OFFERS,
+    ON_A_BUSY_DESK,
+    WAITLISTED,
+    Desk,
+    a_busy_desk,
+    a_status,
+    after,
+    an_order,
+    numbers,
+    snapshot,
+)
 
 # --- an event begins -----------------------------------------------------------------------------
 
@@ -135,20 +52,23 @@ ON_A_BUSY_DESK: list[Command] = [
 def test_a_new_inventory_is_empty_at_version_0() -> None:
     inventory = Inventory(EVENT)
     assert inventory.version == 0
-    assert inventory.status == EventStatus(EVENT, "", 0, 0, 0, 0, 0)
+    assert inventory.status == a_status(name="", capacity=0, version=0)
     assert inventory.orders == inventory.line == []
+    assert inventory.next_expiry is None
 
 
 @pytest.mark.parametrize("command", ON_A_BUSY_DESK)
 def test_before_it_is_initialised_an_event_is_unknown_to_everyone(command: Command) -> None:
     assert Inventory(EVENT).decide(command, NOW) == Decision((), EventUnknown())
+    assert Inventory(EVENT).handle(command, NOW) == Decision((), EventUnknown())
 
 
 def test_initialize_puts_all_tickets_on_sale() -> None:
     inventory = Inventory(EVENT)
-    status = EventStatus(EVENT, "Concert", capacity=5, available=5, booked=0, waiting=0, version=1)
-    decision = inventory.decide(Initialize("Concert", 5), NOW)
-    assert decision == Decision((EventInitialized(1, NOW, "Concert", 5),), Initialized(status))
+    terms = Terms(max_per_order=4)
+    status = a_status(capacity=5, version=1, terms=terms)
+    decision = inventory.decide(Initialize("Concert", 5, terms), NOW)
+    assert decision == Decision((EventInitialized(1, NOW, "Concert", 5, terms),), Initialized(status, NOW))
     inventory.apply(decision.changes[0])
     assert inventory.status == status
 
@@ -263,198 +183,6 @@ def test_a_customer_may_have_several_orders() -> None:
     assert numbers(desk.inventory) == (0, 3, 0)
 
 
-# --- cancelling ----------------------------------------------------------------------------------
-
-
-def test_cancelled_tickets_are_on_sale_again() -> None:
-    desk = Desk(5)
-    desk.book("ann", 3)
-    answer = desk.say(Cancel(OrderId("ann")), at=NOW + 50)
-    assert answer == Cancelled(an_order("ann", 3, CANCELLED, at=NOW), promoted=(), version=3)
-    assert desk.log[-1] == OrderCancelled(3, Instant(NOW + 50), OrderId("ann"), ())
-    assert numbers(desk.inventory) == (5, 0, 0)
-    assert isinstance(desk.book("bob", 5), Booked)
-
-
-def test_freed_tickets_go_to_everyone_at_the_head_who_fits_in_the_same_change() -> None:
-    desk = Desk(4)
-    desk.book("ann", 4)
-    for who, quantity in (("bob", 1), ("cat", 2), ("dan", 1), ("eve", 1)):
-        desk.book(who, quantity)
-    everyone_who_fits = (promotion("bob"), promotion("cat", 2), promotion("dan"))
-    assert desk.cancel("ann") == Cancelled(
-        an_order("ann", 4, CANCELLED), promoted=everyone_who_fits, version=7
-    )
-    assert desk.log[-1] == OrderCancelled(7, NOW, OrderId("ann"), everyone_who_fits)
-    assert desk.line == ["eve"]
-    assert numbers(desk.inventory) == (0, 4, 1)
-
-
-def test_the_first_in_line_who_does_not_fit_blocks_those_behind_them_who_would() -> None:
-    desk = Desk(3)
-    desk.book("ann", 2)
-    desk.book("eve")
-    for who, quantity in (("bob", 1), ("pair", 2), ("cat", 1)):
-        desk.book(who, quantity)
-    answer = desk.cancel("ann")  # two are free: one for bob, one lies idle until pair can have two
-    assert answer == Cancelled(an_order("ann", 2, CANCELLED), promoted=(promotion("bob"),), version=7)
-    assert desk.line == ["pair", "cat"]
-    assert numbers(desk.inventory) == (1, 2, 2)
-
-
-def test_the_head_waits_until_enough_single_tickets_came_back() -> None:
-    desk = Desk(2)
-    desk.book("ann")
-    desk.book("bob")
-    desk.book("pair", 2)
-    desk.cancel("ann")
-    assert numbers(desk.inventory) == (1, 1, 1)
-    desk.cancel("bob")
-    assert numbers(desk.inventory) == (0, 2, 0)
-
-
-def test_a_promoted_order_is_confirmed_and_keeps_its_time() -> None:
-    desk = Desk(1)
-    desk.book("ann")
-    desk.book("bob")
-    desk.say(Book(OrderId("cat"), CustomerId("cat")), at=NOW + 20)
-    desk.say(Cancel(OrderId("ann")), at=NOW + 50)
-    assert desk.find("bob") == Found(an_order("bob", 1, CONFIRMED, at=NOW), position=None, version=5)
-
-
-def test_a_promoted_order_gives_its_tickets_back_when_it_is_cancelled() -> None:
-    desk = Desk(2)
-    for who in ("ann", "bob", "cat"):
-        desk.book(who, 2)
-    desk.cancel("ann")
-    assert desk.cancel("bob") == Cancelled(
-        an_order("bob", 2, CANCELLED), promoted=(promotion("cat", 2),), version=6
-    )
-    assert numbers(desk.inventory) == (0, 2, 0)
-
-
-def test_when_the_waiting_head_leaves_the_next_are_let_through() -> None:
-    desk = Desk(3)
-    desk.book("ann")
-    for who, quantity in (("crowd", 3), ("bob", 1), ("cat", 1), ("dan", 1)):
-        desk.book(who, quantity)
-    assert desk.cancel("crowd") == Cancelled(
-        an_order("crowd", 3, CANCELLED), promoted=(promotion("bob"), promotion("cat")), version=7
-    )
-    assert desk.line == ["dan"]
-    assert numbers(desk.inventory) == (0, 3, 1)
-
-
-def test_when_the_waiting_head_leaves_the_next_head_blocks() -> None:
-    desk = Desk(3)
-    desk.book("ann", 2)
-    for who, quantity in (("crowd", 3), ("pair", 2), ("bob", 1)):
-        desk.book(who, quantity)
-    assert desk.cancel("crowd") == Cancelled(an_order("crowd", 3, CANCELLED), promoted=(), version=6)
-    assert desk.line == ["pair", "bob"]
-
-
-def test_whoever_leaves_the_middle_of_the_line_frees_nothing_and_lets_those_behind_move_up() -> None:
-    desk = Desk(2)
-    desk.book("ann")
-    for who, quantity in (("pair", 2), ("bob", 1), ("cat", 1)):
-        desk.book(who, quantity)
-    assert desk.cancel("bob") == Cancelled(an_order("bob", 1, CANCELLED), promoted=(), version=6)
-    assert desk.find("cat") == Found(an_order("cat", 1, WAITLISTED, place=5), position=2, version=6)
-    assert numbers(desk.inventory) == (1, 1, 2)
-
-
-def test_an_order_is_cancelled_once() -> None:
-    desk = Desk(2)
-    desk.book("ann")
-    desk.cancel("ann")
-    assert desk.cancel("ann") == OrderUnknown(version=3)
-    assert numbers(desk.inventory) == (2, 0, 0)
-
-
-def test_an_order_that_never_was_cannot_be_cancelled() -> None:
-    assert Desk(2).cancel("ann") == OrderUnknown(version=1)
-
-
-# --- cancelling by customer ----------------------------------------------------------------------
-
-
-def test_a_customer_cancels_their_one_order() -> None:
-    desk = a_busy_desk()
-    assert desk.cancel_for("eve") == Cancelled(
-        an_order("eve", 1, CANCELLED), promoted=(promotion("bob", 2),), version=7
-    )
-
-
-def test_a_customer_cancels_their_one_place_in_line() -> None:
-    desk = a_busy_desk()
-    assert desk.cancel_for("bob") == Cancelled(
-        an_order("bob", 2, CANCELLED), promoted=(promotion("cat"),), version=7
-    )
-
-
-def test_a_customer_cancels_the_order_they_were_promoted_with() -> None:
-    desk = Desk(1)
-    desk.book("ann")
-    desk.book("bob")
-    desk.cancel("ann")
-    assert desk.cancel_for("bob") == Cancelled(an_order("bob", 1, CANCELLED), promoted=(), version=5)
-    assert numbers(desk.inventory) == (1, 0, 0)
-
-
-def test_a_customer_without_orders_has_nothing_to_cancel() -> None:
-    assert Desk(2).cancel_for("ann") == OrderUnknown(version=1)
-
-
-def test_a_customer_whose_orders_are_all_cancelled_has_nothing_to_cancel() -> None:
-    desk = Desk(2)
-    desk.book("ann", order_id="first")
-    desk.book("ann", order_id="second")
-    desk.cancel("first")
-    desk.cancel("second")
-    assert desk.cancel_for("ann") == OrderUnknown(version=5)
-
-
-def test_a_customer_with_several_orders_must_say_which_and_sees_the_oldest_first() -> None:
-    desk = Desk(9)
-    order_ids = tuple(OrderId(f"order-{n}") for n in range(8))
-    for order_id in order_ids:
-        desk.book("ann", 2, order_id=order_id)  # the first four are confirmed, the others wait
-    assert desk.cancel_for("ann") == OrderAmbiguous(order_ids, len(order_ids), version=9)
-    assert numbers(desk.inventory) == (1, 8, 4)
-
-
-def test_of_very_many_orders_the_oldest_are_named_and_all_are_counted() -> None:
-    desk = Desk(1)
-    order_ids = tuple(OrderId(f"order-{n:03}") for n in range(ORDER_IDS_MAX + 1))
-    for number, order_id in enumerate(reversed(order_ids)):
-        desk.say(Book(order_id, CustomerId("ann"), 1, waitlist=True), at=NOW + number)
-    oldest_first = order_ids[:0:-1]
-    assert desk.cancel_for("ann") == OrderAmbiguous(oldest_first, ORDER_IDS_MAX + 1, version=102)
-
-
-def test_a_customer_with_one_order_left_need_not_say_which() -> None:
-    desk = Desk(3)
-    for order_id in ("first", "second", "third"):
-        desk.book("ann", order_id=order_id)
-    desk.cancel("second")
-    assert desk.cancel_for("ann") == OrderAmbiguous((OrderId("first"), OrderId("third")), 2, version=5)
-    desk.cancel("first")
-    assert desk.cancel_for("ann") == Cancelled(
-        an_order("ann", 1, CANCELLED, order_id="third"), promoted=(), version=7
-    )
-
-
-def test_a_customer_who_comes_back_after_cancelling_has_one_order() -> None:
-    desk = Desk(2)
-    desk.book("ann", order_id="first")
-    desk.cancel("first")
-    desk.book("ann", order_id="second")
-    assert desk.cancel_for("ann") == Cancelled(
-        an_order("ann", 1, CANCELLED, order_id="second"), promoted=(), version=5
-    )
-
-
 # --- looking -------------------------------------------------------------------------------------
 
 
@@ -527,7 +255,7 @@ def test_deciding_touches_nothing(command: Command) -> None:
 def test_the_version_grows_by_one_with_a_change_and_not_with_a_refusal(command: Command) -> None:
     desk = a_busy_desk()
     answer = desk.say(command)
-    changed = isinstance(answer, Booked | Waitlisted | Cancelled)
+    changed = isinstance(answer, Booked | Held | Waitlisted | Cancelled | Adjusted | Closed)
     assert desk.inventory.version == 6 + changed
     assert [change.version for change in desk.log] == list(range(1, 7 + changed))
 
@@ -536,12 +264,25 @@ def test_the_version_grows_by_one_with_a_change_and_not_with_a_refusal(command: 
 
 
 def a_desk_with_a_past() -> Desk:
-    """A busy desk at which orders were cancelled, and others promoted, since."""
-    desk = a_busy_desk()
-    desk.say(Cancel(OrderId("eve")), at=NOW + 30)
-    desk.book("bob", 2, order_id="bob-again")
-    desk.say(Cancel(OrderId("cat")), at=NOW + 40)
+    """A desk with orders of every status: some were offered their tickets, and some are gone."""
+    desk = Desk(6, OFFERS)
+    desk.hold("gus")
+    desk.book("ann", 3)
+    for who, quantity in (("eve", 1), ("bob", 2), ("cat", 1)):
+        desk.book(who, quantity)
+    desk.book("ann", 4, order_id="ann-again")
+    desk.wait(3)
+    desk.cancel("eve")
+    desk.hold("bob", 2, order_id="bob-again")
+    desk.wait(4)
+    desk.cancel("cat")
     return desk
+
+
+def test_a_desk_with_a_past_has_orders_of_every_status() -> None:
+    assert a_desk_with_a_past().standing == {
+        "ann": CONFIRMED, "gus": HELD, "bob": OFFERED, "ann-again": WAITLISTED, "bob-again": WAITLISTED
+    }  # fmt: skip
 
 
 def test_the_log_replayed_from_nothing_gives_the_same_state() -> None:
@@ -562,23 +303,63 @@ def test_live_orders_in_any_order_restore_the_same_state(backwards: bool) -> Non
     assert [order.id for order in restored.line] == ["ann-again", "bob-again"]
 
 
+@pytest.mark.parametrize("seconds", [0, 100, 1_000])  # nothing has ended; the offer has; the hold has, too
 @pytest.mark.parametrize("command", ON_A_BUSY_DESK)
-def test_a_restored_event_decides_as_if_nothing_had_happened(command: Command) -> None:
+def test_a_restored_event_decides_as_if_nothing_had_happened(command: Command, seconds: int) -> None:
     desk = a_desk_with_a_past()
     live = desk.inventory
     restored = Inventory.restored(live.status, desk.log[-1].at, live.orders)
-    assert restored.decide(command, Instant(0)) == live.decide(command, Instant(0))
+    assert restored.next_expiry == live.next_expiry
+    assert restored.handle(command, after(seconds)) == live.handle(command, after(seconds))
+    assert snapshot(restored) == snapshot(live)
+
+
+def test_a_restored_event_does_not_go_back_in_time() -> None:
+    desk = a_desk_with_a_past()
+    live = desk.inventory
+    restored = Inventory.restored(live.status, desk.log[-1].at, live.orders)
+    (change,) = restored.decide(Cancel(OrderId("ann")), Instant(0)).changes
+    assert change.at == after(7)
 
 
 def test_restoring_counts_anew_instead_of_trusting_the_status() -> None:
     desk = a_busy_desk()
-    wrong = EventStatus(EVENT, "Concert", capacity=5, available=4, booked=1, waiting=9, version=6)
-    assert Inventory.restored(wrong, NOW, desk.inventory.orders).status == desk.inventory.status
+    wrong = a_status(capacity=5, booked=1, waiting=9, version=6)
+    restored = Inventory.restored(wrong, NOW, desk.inventory.orders)
+    assert restored.status == desk.inventory.status
+    assert restored.contradiction(wrong) is not None
 
 
-def test_an_order_lost_from_the_tables_shows_in_the_restored_status() -> None:
-    desk = a_busy_desk()
-    live = desk.inventory
+def test_an_event_that_was_stored_as_it_is_does_not_contradict_itself() -> None:
+    live = a_desk_with_a_past().inventory
+    assert live.contradiction(live.status) is None
+
+
+def test_an_order_lost_from_the_tables_contradicts_the_stored_status() -> None:
+    live = a_desk_with_a_past().inventory
     for lost in live.orders:
         rest = [order for order in live.orders if order is not lost]
-        assert Inventory.restored(live.status, NOW, rest).status != live.status
+        restored = Inventory.restored(live.status, after(7), rest)
+        assert restored.status != live.status
+        assert restored.contradiction(live.status) is not None
+
+
+def idle(terms: Terms | None = None, closed_at: Instant | None = None) -> Inventory:
+    """One of two tickets is free, and somebody waits for one."""
+    status = a_status(capacity=2, booked=1, waiting=1, version=3, terms=terms, closed_at=closed_at)
+    orders = [an_order("ann", 1, CONFIRMED), an_order("bob", 1, WAITLISTED, place=3)]
+    return Inventory.restored(status, NOW, orders)
+
+
+def test_a_ticket_that_lies_idle_contradicts_the_rules() -> None:
+    inventory = idle()
+    assert inventory.contradiction(inventory.status) == (
+        "1 tickets lie idle while the first in line could have them"
+    )
+
+
+@pytest.mark.parametrize(
+    "inventory", [idle(closed_at=NOW), idle(Terms(sales_close_at=NOW))], ids=["for good", "by its time"]
+)
+def test_after_the_end_of_the_sale_a_ticket_may_lie_idle(inventory: Inventory) -> None:
+    assert inventory.contradiction(inventory.status) is None

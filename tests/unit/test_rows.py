@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import count
+from random import Random
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
@@ -14,27 +15,46 @@ from sqlalchemy.engine import make_url
 from boxoffice.actors.changes import (
     Change,
     CustomerWaitlisted,
+    EventAdjusted,
     EventInitialized,
+    HoldExtended,
     OrderCancelled,
+    OrderConfirmed,
+    OrderExpired,
+    OrderReduced,
+    SaleClosed,
     TicketsBooked,
+    TicketsHeld,
 )
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import (
-    Book,
-    Cancel,
-    Command,
+from boxoffice.actors.values import (
     CustomerId,
     EventId,
+    EventStatus,
     Instant,
     Order,
     OrderId,
+    OrderStatus,
     Promotion,
+    Terms,
+    WaitlistMode,
 )
 from boxoffice.persistence.batch import array_of_texts
-from boxoffice.persistence.rows import OrderRow, OrderRows, OrderUpdate, instant, timestamp
+from boxoffice.persistence.rows import (
+    STATUS_COLUMNS,
+    OrderRow,
+    OrderRows,
+    OrderUpdate,
+    instant,
+    instant_if_any,
+    status_of,
+    timestamp,
+)
 from tests.support.postgres import Cluster
+from tests.unit.crowd import Crowd
 
 NOW = Instant(1_000)
+EVENT = EventId(7)
 ANN, BOB, CAT = OrderId("ann"), OrderId("bob"), OrderId("cat")
 
 
@@ -42,66 +62,189 @@ def booked(version: int, order: OrderId, quantity: int = 1) -> TicketsBooked:
     return TicketsBooked(version, Instant(version), order, CustomerId(order), quantity)
 
 
+def held(version: int, order: OrderId, until: int, quantity: int = 1) -> TicketsHeld:
+    return TicketsHeld(version, Instant(version), order, CustomerId(order), quantity, Instant(until))
+
+
 def waitlisted(version: int, order: OrderId, quantity: int = 1) -> CustomerWaitlisted:
     return CustomerWaitlisted(version, Instant(version), order, CustomerId(order), quantity)
 
 
-def cancelled(version: int, order: OrderId, *promoted: OrderId) -> OrderCancelled:
-    promotions = tuple(Promotion(each, CustomerId(each), 1) for each in promoted)
-    return OrderCancelled(version, Instant(version), order, promotions)
+def confirmed(version: int, order: OrderId) -> OrderConfirmed:
+    return OrderConfirmed(version, Instant(version), order)
 
 
-def a_row(order: OrderId, status: str, created: int, version: int, place: int | None = None) -> OrderRow:
-    return OrderRow(CustomerId(order), 1, status, place, version, Instant(created))
+def extended(version: int, order: OrderId, until: int) -> HoldExtended:
+    return HoldExtended(version, Instant(version), order, Instant(until))
 
 
-# --- folding -------------------------------------------------------------------------------------
+def promotions(orders: tuple[OrderId, ...], until: int | None) -> tuple[Promotion, ...]:
+    end = None if until is None else Instant(until)
+    return tuple(Promotion(each, CustomerId(each), 1, end) for each in orders)
+
+
+def cancelled(version: int, order: OrderId, *promoted: OrderId, until: int | None = None) -> OrderCancelled:
+    return OrderCancelled(version, Instant(version), order, promotions(promoted, until))
+
+
+def expired(version: int, order: OrderId, *promoted: OrderId, until: int | None = None) -> OrderExpired:
+    return OrderExpired(version, Instant(version), order, promotions(promoted, until))
+
+
+def reduced(
+    version: int, order: OrderId, quantity: int, *promoted: OrderId, until: int | None = None
+) -> OrderReduced:
+    return OrderReduced(version, Instant(version), order, quantity, promotions(promoted, until))
+
+
+def adjusted(version: int, *promoted: OrderId, until: int | None = None) -> EventAdjusted:
+    return EventAdjusted(version, Instant(version), "Encore", 9, Terms(), promotions(promoted, until))
+
+
+def a_row(
+    order: OrderId,
+    status: str,
+    created: int,
+    version: int,
+    place: int | None = None,
+    quantity: int = 1,
+    until: int | None = None,
+) -> OrderRow:
+    end = None if until is None else Instant(until)
+    return OrderRow(CustomerId(order), quantity, status, place, end, version, Instant(created))
+
+
+def an_update(
+    status: str | None, version: int, quantity: int | None = None, until: int | None = None
+) -> OrderUpdate:
+    return OrderUpdate(version, status, quantity, None if until is None else Instant(until))
+
+
+# --- folding: orders that the database does not have ---------------------------------------------
 
 
 def test_an_initialised_event_has_no_orders() -> None:
     rows = OrderRows([EventInitialized(1, NOW, "Concert", 5)])
     assert rows.added == {}
     assert rows.altered == {}
+    assert not rows.adjusted
 
 
 def test_new_orders_are_added() -> None:
-    rows = OrderRows([booked(5, ANN), waitlisted(6, BOB)])
-    assert rows.added == {ANN: a_row(ANN, "confirmed", 5, 5), BOB: a_row(BOB, "waitlisted", 6, 6, place=6)}
+    rows = OrderRows([booked(5, ANN), waitlisted(6, BOB), held(7, CAT, until=90)])
+    assert rows.added == {
+        ANN: a_row(ANN, "confirmed", 5, 5),
+        BOB: a_row(BOB, "waitlisted", 6, 6, place=6),
+        CAT: a_row(CAT, "held", 7, 7, until=90),
+    }
     assert rows.altered == {}
+    assert not rows.adjusted
 
 
-def test_an_order_that_is_booked_and_cancelled_in_one_batch_is_added_as_it_ends() -> None:
-    rows = OrderRows([booked(5, ANN), cancelled(6, ANN)])
-    assert rows.added == {ANN: a_row(ANN, "cancelled", 5, 6)}
-    assert rows.altered == {}
+@pytest.mark.parametrize(
+    ("changes", "row"),
+    [
+        ([booked(5, ANN), cancelled(6, ANN)], a_row(ANN, "cancelled", 5, 6)),
+        ([booked(5, ANN, 3), reduced(6, ANN, 2)], a_row(ANN, "confirmed", 5, 6, quantity=2)),
+        ([held(5, ANN, 90), confirmed(6, ANN)], a_row(ANN, "confirmed", 5, 6)),
+        ([held(5, ANN, 90), extended(6, ANN, 95)], a_row(ANN, "held", 5, 6, until=95)),
+        ([held(5, ANN, 90), expired(90, ANN)], a_row(ANN, "expired", 5, 90)),
+        ([held(5, ANN, 90), cancelled(6, ANN)], a_row(ANN, "cancelled", 5, 6)),
+        ([held(5, ANN, 90, 3), reduced(6, ANN, 2)], a_row(ANN, "held", 5, 6, quantity=2, until=90)),
+        (
+            [held(5, ANN, 90, 3), extended(6, ANN, 95), reduced(7, ANN, 2), confirmed(8, ANN)],
+            a_row(ANN, "confirmed", 5, 8, quantity=2),
+        ),
+        ([waitlisted(5, ANN), cancelled(6, ANN)], a_row(ANN, "cancelled", 5, 6)),
+        ([waitlisted(5, ANN), cancelled(6, BOB, ANN)], a_row(ANN, "confirmed", 5, 6)),
+        ([waitlisted(5, ANN), cancelled(6, BOB, ANN, until=90)], a_row(ANN, "offered", 5, 6, until=90)),
+        ([waitlisted(5, ANN), expired(6, BOB, ANN)], a_row(ANN, "confirmed", 5, 6)),
+        ([waitlisted(5, ANN), reduced(6, BOB, 1, ANN)], a_row(ANN, "confirmed", 5, 6)),
+        ([waitlisted(5, ANN), adjusted(6, ANN, until=90)], a_row(ANN, "offered", 5, 6, until=90)),
+        ([waitlisted(5, ANN, 3), reduced(6, ANN, 2)], a_row(ANN, "waitlisted", 5, 6, place=5, quantity=2)),
+        ([waitlisted(5, ANN, 3), reduced(6, ANN, 1, ANN)], a_row(ANN, "confirmed", 5, 6)),
+        (
+            [waitlisted(5, ANN), adjusted(6, ANN, until=90), confirmed(7, ANN), cancelled(8, ANN)],
+            a_row(ANN, "cancelled", 5, 8),
+        ),
+        ([waitlisted(5, ANN), adjusted(6, ANN, until=90), expired(90, ANN)], a_row(ANN, "expired", 5, 90)),
+    ],
+)
+def test_an_order_that_is_new_in_a_batch_is_added_once_as_it_ends(
+    changes: list[Change], row: OrderRow
+) -> None:
+    rows = OrderRows(changes)
+    assert rows.added == {ANN: row}
+    assert ANN not in rows.altered
 
 
-def test_an_order_that_is_waitlisted_and_promoted_in_one_batch_is_added_without_a_place() -> None:
-    rows = OrderRows([waitlisted(5, BOB), cancelled(6, ANN, BOB)])
-    assert rows.added == {BOB: a_row(BOB, "confirmed", 5, 6)}
-    assert rows.altered == {ANN: OrderUpdate("cancelled", 6)}
+# --- folding: orders that the database has -------------------------------------------------------
 
 
-def test_an_order_that_leaves_the_line_in_its_own_batch_is_added_without_a_place() -> None:
-    assert OrderRows([waitlisted(5, BOB), cancelled(6, BOB)]).added == {BOB: a_row(BOB, "cancelled", 5, 6)}
-
-
-def test_an_order_that_the_database_has_is_altered() -> None:
-    rows = OrderRows([cancelled(6, ANN, BOB, CAT)])
+@pytest.mark.parametrize(
+    ("changes", "update"),
+    [
+        ([cancelled(6, ANN)], an_update("cancelled", 6)),
+        ([expired(6, ANN)], an_update("expired", 6)),
+        ([confirmed(6, ANN)], an_update("confirmed", 6)),
+        ([extended(6, ANN, 95)], an_update("held", 6, until=95)),
+        ([reduced(6, ANN, 2)], an_update(None, 6, quantity=2)),
+        ([cancelled(6, BOB, ANN)], an_update("confirmed", 6)),
+        ([expired(6, BOB, ANN, until=90)], an_update("offered", 6, until=90)),
+        ([reduced(6, BOB, 1, ANN)], an_update("confirmed", 6)),
+        ([adjusted(6, ANN, until=90)], an_update("offered", 6, until=90)),
+        ([reduced(6, ANN, 3), reduced(7, ANN, 2)], an_update(None, 7, quantity=2)),
+        ([reduced(6, ANN, 2, ANN)], an_update("confirmed", 6, quantity=2)),
+        ([reduced(6, ANN, 2, ANN, until=90)], an_update("offered", 6, quantity=2, until=90)),
+        ([reduced(6, ANN, 2), cancelled(7, BOB, ANN)], an_update("confirmed", 7, quantity=2)),
+        ([reduced(6, ANN, 2), cancelled(7, ANN)], an_update("cancelled", 7, quantity=2)),
+        ([confirmed(6, ANN), reduced(7, ANN, 2)], an_update("confirmed", 7, quantity=2)),
+        ([extended(6, ANN, 95), reduced(7, ANN, 2)], an_update("held", 7, quantity=2, until=95)),
+        ([extended(6, ANN, 95), extended(7, ANN, 99)], an_update("held", 7, until=99)),
+        ([extended(6, ANN, 95), confirmed(7, ANN)], an_update("confirmed", 7)),
+        ([extended(6, ANN, 95), expired(95, ANN)], an_update("expired", 95)),
+        ([adjusted(6, ANN, until=90), confirmed(7, ANN)], an_update("confirmed", 7)),
+        ([adjusted(6, ANN), cancelled(7, ANN)], an_update("cancelled", 7)),
+    ],
+)
+def test_an_order_that_the_database_has_is_altered_once_as_it_ends(
+    changes: list[Change], update: OrderUpdate
+) -> None:
+    rows = OrderRows(changes)
     assert rows.added == {}
-    assert rows.altered == {
-        ANN: OrderUpdate("cancelled", 6),
-        BOB: OrderUpdate("confirmed", 6),
-        CAT: OrderUpdate("confirmed", 6),
+    assert rows.altered[ANN] == update
+    assert rows.altered.keys() <= {ANN, BOB}
+
+
+def test_everyone_whom_a_change_names_is_altered() -> None:
+    assert OrderRows([cancelled(6, ANN, BOB), cancelled(7, BOB, CAT, until=90)]).altered == {
+        ANN: an_update("cancelled", 6),
+        BOB: an_update("cancelled", 7),
+        CAT: an_update("offered", 7, until=90),
     }
 
 
-def test_an_order_that_is_promoted_and_then_cancelled_is_altered_once_as_it_ends() -> None:
-    assert OrderRows([cancelled(6, ANN, BOB), cancelled(7, BOB, CAT)]).altered == {
-        ANN: OrderUpdate("cancelled", 6),
-        BOB: OrderUpdate("cancelled", 7),
-        CAT: OrderUpdate("confirmed", 7),
-    }
+# --- folding: the event's own facts --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", [adjusted(6), SaleClosed(6, NOW)], ids=lambda each: type(each).__name__)
+def test_that_the_event_itself_changed_is_noted(change: Change) -> None:
+    rows = OrderRows([booked(5, ANN), change, booked(7, BOB)])
+    assert rows.adjusted
+    assert rows.added.keys() == {ANN, BOB}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [booked(6, ANN), held(6, ANN, 90), waitlisted(6, ANN), confirmed(6, ANN), extended(6, ANN, 95),
+     reduced(6, ANN, 1, BOB), cancelled(6, ANN, BOB), expired(6, ANN, BOB)],
+    ids=lambda each: type(each).__name__,
+)  # fmt: skip
+def test_what_concerns_orders_leaves_the_event_itself_alone(change: Change) -> None:
+    assert not OrderRows([change]).adjusted
+
+
+# --- folding, at length --------------------------------------------------------------------------
 
 
 class Table:
@@ -117,46 +260,80 @@ class Table:
         self.rows.update(rows.added)
         for order_id, update in rows.altered.items():
             row = self.rows[order_id]
-            row.status, row.version, row.place = update.status, update.version, None
+            row.version = update.version
+            row.quantity = update.quantity or row.quantity
+            if update.status is not None:
+                row.status, row.expires_at, row.place = update.status, update.expires_at, None
 
-    def live(self) -> dict[OrderId, tuple[str, int | None, int]]:
-        return {
-            order_id: (row.status, row.place, row.created_at)
-            for order_id, row in self.rows.items()
-            if row.status != "cancelled"
-        }
+    @property
+    def live(self) -> list[Order]:
+        return [
+            Order(
+                order_id,
+                CustomerId(row.customer),
+                row.quantity,
+                OrderStatus(row.status),
+                row.created_at,
+                row.place,
+                row.expires_at,
+            )
+            for order_id, row in sorted(self.rows.items())
+            if row.status not in ("cancelled", "expired")
+        ]
 
 
-def live(orders: list[Order]) -> dict[OrderId, tuple[str, int | None, int]]:
-    return {order.id: (order.status.value, order.place, order.created_at) for order in orders}
-
-
-@given(
-    capacity=st.integers(1, 4),
-    steps=st.lists(st.tuples(st.booleans(), st.integers(0, 30), st.booleans()), max_size=30),
-)
-def test_however_a_history_is_cut_into_batches_the_table_is_the_inventory(
-    capacity: int, steps: list[tuple[bool, int, bool]]
-) -> None:
-    inventory, table, numbers = Inventory(EventId(7)), Table(), count()
-    batch: list[Change] = [EventInitialized(1, NOW, "Concert", capacity)]
-    inventory.apply(batch[0])
-    for booking, choice, cut in steps:
-        orders = inventory.orders
-        command: Command
-        if booking or not orders:
-            order_id = OrderId(f"{next(numbers):02}")
-            command = Book(order_id, CustomerId("ann"), 1 + choice % capacity)
-        else:
-            command = Cancel(orders[choice % len(orders)].id)
-        for change in inventory.decide(command, NOW).changes:
-            inventory.apply(change)
-            batch.append(change)
-        if cut:
+@given(seed=st.integers(0, 9_999), cut=st.integers(1, 30))
+def test_however_a_history_is_cut_into_batches_the_table_is_the_inventory(seed: int, cut: int) -> None:
+    inventory, table, random = Inventory(EVENT), Table(), Random(seed)
+    crowd, now = Crowd(random), NOW
+    batch = list(inventory.handle(crowd.opening(now), now).changes)
+    versions = dict[OrderId, int]()
+    for _ in range(60):
+        now = crowd.moment(now)
+        changes = inventory.handle(crowd.command(inventory, now), now).changes
+        batch += changes
+        for change in changes:
+            versions |= dict.fromkeys(named_by(change), change.version)
+        if random.randrange(cut) == 0:
             table.write(batch)
             batch = []
     table.write(batch)
-    assert table.live() == live(inventory.orders)
+    assert table.live == inventory.orders
+    assert {order_id: row.version for order_id, row in table.rows.items()} == versions
+
+
+def named_by(change: Change) -> list[OrderId]:
+    """Whose orders a change made, or made into something else."""
+    promoted = [promotion.order_id for promotion in getattr(change, "promoted", ())]
+    return [change.order_id, *promoted] if hasattr(change, "order_id") else promoted
+
+
+# --- an event's row ------------------------------------------------------------------------------
+
+
+def test_the_row_of_an_event_is_read_as_its_status() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    row = SimpleNamespace(
+        id=7, name="Concert", capacity=15, available=1, booked=2, held=3, offered=9, waiting=4,
+        waiting_tickets=5, version=6, closed_at=moment + timedelta(microseconds=3),
+        sales_open_at=moment, sales_close_at=moment + timedelta(microseconds=1), max_per_order=7,
+        max_per_customer=8, waitlist_limit=0, waitlist_mode="offer", offer_seconds=10, hold_seconds=11,
+        max_hold_seconds=12,
+    )  # fmt: skip
+    assert set(STATUS_COLUMNS) == set(vars(row))
+    at = 1_767_225_600_000_000
+    terms = Terms(Instant(at), Instant(at + 1), 7, 8, 0, WaitlistMode.OFFER, 10, 11, 12)
+    assert status_of(row) == EventStatus(
+        EVENT, "Concert", 15, 1, 2, 3, 9, 4, 5, version=6, terms=terms, closed_at=Instant(at + 3)
+    )
+
+
+def test_what_an_event_does_not_bound_is_read_as_nothing() -> None:
+    row = SimpleNamespace(**dict.fromkeys(STATUS_COLUMNS))
+    row.id, row.waitlist_mode = 7, "book"
+    status = status_of(row)
+    assert (status.closed_at, status.terms.sales_open_at, status.terms.sales_close_at) == (None, None, None)
+    assert (status.terms.max_per_order, status.terms.waitlist_limit) == (None, None)
 
 
 # --- times ---------------------------------------------------------------------------------------
@@ -175,6 +352,11 @@ def test_a_time_comes_back_exactly(at: int) -> None:
 def test_a_time_comes_back_exactly_in_any_time_zone(at: int, hours: int) -> None:
     moment = datetime.fromisoformat(timestamp(Instant(at)))
     assert instant(moment.astimezone(timezone(timedelta(hours=hours)))) == at
+
+
+def test_a_time_that_is_not_there_stays_so() -> None:
+    assert instant_if_any(None) is None
+    assert instant_if_any(datetime(1970, 1, 1, tzinfo=UTC)) == 0
 
 
 # --- texts ---------------------------------------------------------------------------------------

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxoffice.actors.messages import CustomerId, EventId, Instant, Order, OrderId, OrderStatus, Promotion
+from boxoffice.actors.values import (
+    CustomerId,
+    EventId,
+    Instant,
+    Order,
+    OrderId,
+    OrderStatus,
+    Promotion,
+)
 from boxoffice.http.wire import (
     cancelled_body,
     customer_of,
