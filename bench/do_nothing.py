@@ -21,12 +21,13 @@ from boxoffice.actors.values import (
 )
 from boxoffice.http import server, wire
 from boxoffice.http.app import application
-from boxoffice.http.handlers import BOOK, read_json, response
+from boxoffice.http.commands import COMMANDS
+from boxoffice.http.handlers import read_json, response
 
 
 async def book(request: web.Request) -> web.Response:
     """Pretend to have booked."""
-    body = BOOK.read(await read_json(request))
+    body = COMMANDS["book"].read(await read_json(request))
     order_id = OrderId(str(uuid_utils.uuid7()))
     customer = wire.customer_of(body.user_id)
     order = Order(order_id, customer, body.quantity, OrderStatus.CONFIRMED, Instant(1_764_000_000_000_000))

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,7 +27,10 @@ from boxoffice.actors.values import Instant
 from boxoffice.http import server
 from boxoffice.http.app import application
 from boxoffice.http.bridge import Bridge
+from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handlers
+from boxoffice.http.idempotency import Keys
+from boxoffice.http.reads import Reads
 from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
 from boxoffice.persistence import database, embedded
 from boxoffice.persistence.audit import audit as run_audit
@@ -37,11 +40,15 @@ from boxoffice.persistence.engines import Engines
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
+from boxoffice.persistence.replies import DatabaseReplies
 
 DEFAULT_DATA_DIR = Path("boxoffice-data")
 
 DRAIN_S = 4.0
 """How long requests that were admitted may still take after SIGTERM. The whole exit takes 10 s at most."""
+
+PRUNE_EVERY_S = 600.0
+"""How often idempotency records that are a day old are looked for."""
 
 EXIT_VIOLATIONS = 3
 """Of an audit that found some; 1 is for what could not be done at all."""
@@ -148,18 +155,34 @@ async def _run(engines: Engines, bound: socket.socket, ready: Callable[[], None]
         rebuild(DatabaseRecovery(engines.starting), directory)
         engines.starting.dispose()
         bridge.open(directory)
-        handlers = Handlers(bridge, DatabaseReading(engines.reading))
+        reading, replies = DatabaseReading(engines.reading), DatabaseReplies(engines.reading)
+        desk = Desk(bridge, reading, replies)
+        routes = [
+            *Handlers(desk, Keys(bridge, replies)).routes(),
+            *Reads(bridge, desk, reading, clock).routes(),
+        ]
+        pruning = asyncio.create_task(prune(bridge, replies))
 
         async def drain() -> None:
             if not await bridge.drain(DRAIN_S):
                 console.print("Some requests were not answered in time.")
 
-        await server.serve(application(handlers.routes()), bound, ready=ready, drain=drain)
+        await server.serve(application(routes), bound, ready=ready, drain=drain)
+        pruning.cancel()
     finally:
         directory.stop()
         dispatcher.stop(timeout_s=1.0)
         journal.stop(timeout_s=1.0)
         bridge.close()
+
+
+async def prune(bridge: Bridge, replies: DatabaseReplies) -> None:
+    """Let go of idempotency records that are older than a day, for ever."""
+    while True:
+        with suppress(DatabaseAway):
+            while await bridge.read(replies.prune):
+                pass
+        await asyncio.sleep(PRUNE_EVERY_S)
 
 
 def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar
 
 from boxoffice.actors.directory import Directory
 from boxoffice.actors.event_actor import Requests
@@ -24,10 +24,13 @@ from boxoffice.actors.messages import (
     NotApplied,
     OutcomeUnknown,
 )
-from boxoffice.actors.ports import Answered, Clock, DatabaseAway, Lease, Request, Settled
+from boxoffice.actors.ports import Answered, Caller, Clock, DatabaseAway, Key, Lease, Request, Settled
 from boxoffice.actors.values import EventId, EventStatus
 
 log = logging.getLogger(__name__)
+
+Asked: TypeAlias = asyncio.Future[Answer]
+"""An answer that is still to come."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,8 +38,8 @@ R = TypeVar("R")
 ANSWER_TIMEOUT_S = 10.0
 """The longest that a request waits for its answer."""
 
-SWEEP_S = 0.5
-"""How often deadlines are looked at: an answer may be late by this much."""
+SWEEP_S = 0.25
+"""How often deadlines and overdue holds are looked at: an answer, or an end, may be late by this much."""
 
 ANSWERS_PER_TICK = 16
 """Answers given before the loop looks for new requests again.
@@ -61,6 +64,7 @@ class Bridge:
         self._answer_timeout_s = answer_timeout_s
         self._directory: Directory | None = None
         self._tick: dict[EventId, list[Request]] = {}
+        self._keys: dict[Caller, int] = {}  # how many requests under each may still take effect
         self._waiting: dict[Request, float] = {}  # by deadline, since every request has the same time
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._reads = 0
@@ -81,25 +85,30 @@ class Bridge:
 
     # --- inwards ---------------------------------------------------------------------------------
 
-    async def ask(self, event_id: EventId, command: Command) -> Answer:
-        """Have a command decided; returns when its answer is true for good, or at its deadline."""
+    def submit(self, event_id: EventId, command: Command, key: Key | None = None) -> Asked:
+        """Have a command decided; the answer comes when it is true for good, or at its deadline."""
+        future: Asked = self._loop.create_future()
         refusal = self.directory.admit(event_id)
         if refusal is not None:
-            return refusal
-        future: asyncio.Future[Answer] = self._loop.create_future()
+            future.set_result(refusal)
+            return future
         if not self._tick:
             self._loop.call_soon(self._flush)
-        self._tick.setdefault(event_id, []).append(Request(command, future))
-        return await future
+        self._tick.setdefault(event_id, []).append(self._request(command, future, key))
+        return future
 
-    async def initialize(self, event_id: EventId, command: Initialize) -> Answer:
+    async def initialize(self, event_id: EventId, command: Initialize, key: Key | None = None) -> Answer:
         """Have a new event made under an id that no event has had."""
         refusal = self.directory.admit(event_id)
         if refusal is not None:
             return refusal
-        future: asyncio.Future[Answer] = self._loop.create_future()
-        self._submit(self.directory.submit_new, event_id, [Request(command, future)])
+        future: Asked = self._loop.create_future()
+        self._submit(self.directory.submit_new, event_id, [self._request(command, future, key)])
         return await future
+
+    def is_unsettled(self, caller: Caller) -> bool:
+        """Whether something asked under this key may still take effect, answered or not."""
+        return caller in self._keys
 
     def status(self, event_id: EventId) -> EventStatus | Answer | None:
         """The committed status of a resident event, without asking its actor; or why there is none."""
@@ -114,6 +123,12 @@ class Bridge:
             return await self._loop.run_in_executor(self._readers, lambda: query(*args, **kwargs))
         finally:
             self._reads -= 1
+
+    def _request(self, command: Command, future: Asked, key: Key | None) -> Request:
+        if key is not None:
+            caller = (key.caller, key.text)
+            self._keys[caller] = self._keys.get(caller, 0) + 1
+        return Request(command, future, key)
 
     def _flush(self) -> None:
         tick, self._tick = self._tick, {}
@@ -151,6 +166,8 @@ class Bridge:
     def _answer_some(self) -> None:
         for _ in range(min(ANSWERS_PER_TICK, len(self._due))):
             answered = self._due.popleft()
+            if answered.request.key is not None:
+                self._let_go(answered.request.key)
             self._resolve(answered.request, answered.answer)
         if self._due:
             self._loop.call_soon(self._answer_some)
@@ -162,6 +179,14 @@ class Bridge:
         if not future.done():
             future.set_result(answer)
 
+    def _let_go(self, key: Key) -> None:
+        caller = (key.caller, key.text)
+        left = self._keys.get(caller, 0) - 1
+        if left > 0:
+            self._keys[caller] = left
+        else:
+            self._keys.pop(caller, None)
+
     def _sweep(self) -> None:
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
         now = self._loop.time()
@@ -170,6 +195,7 @@ class Bridge:
             if deadline > now:
                 break
             self._resolve(request, OutcomeUnknown())
+        self.directory.end_overdue(self._clock())
         self.directory.passivate()
 
     # --- closing ---------------------------------------------------------------------------------

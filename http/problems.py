@@ -16,18 +16,33 @@ from aiohttp import web
 STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not JSON"),
     "malformed_request": (400, "The request is not HTTP as we understand it"),
+    "invalid_idempotency_key": (400, "The idempotency key is none"),
     "not_found": (404, "There is nothing at this address"),
     "event_not_found": (404, "No such event"),
     "order_not_found": (404, "No such order"),
     "method_not_allowed": (405, "This address does not take that method"),
     "sold_out": (409, "Sold out"),
+    "waitlist_full": (409, "The waiting list is full"),
+    "sales_not_open": (409, "The sale has not begun"),
+    "sales_closed": (409, "The sale is over"),
+    "limit_exceeded": (409, "More than the event allows"),
     "exceeds_capacity": (409, "More than the event has"),
+    "exceeds_order": (409, "More than the order has"),
+    "capacity_in_use": (409, "The tickets are in use"),
+    "terms_contradictory": (409, "The terms contradict each other"),
+    "hold_expired": (409, "The hold has expired"),
+    "hold_not_extended": (409, "The hold cannot last longer"),
+    "not_held": (409, "The order is not held"),
     "ambiguous_order": (409, "The customer has several orders"),
     "already_cancelled": (409, "The order is cancelled already"),
+    "already_confirmed": (409, "The order is confirmed already"),
+    "in_progress": (409, "The same request is under way"),
+    "version_moved": (412, "The event has changed"),
     "body_too_large": (413, "The body is too large"),
     "expectation_failed": (417, "We do not do what is expected"),
     "unsupported_media_type": (415, "The body is not plain JSON"),
     "invalid_request": (422, "The request is not valid"),
+    "idempotency_mismatch": (422, "The idempotency key is another request's"),
     "internal_error": (500, "A mistake of ours"),
     "not_applied": (503, "Not applied"),
     "overloaded": (503, "Too much at once"),
@@ -35,9 +50,21 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "outcome_unknown": (504, "Nobody knows whether it was applied"),
 }
 
-RETRY_AFTER_S = {"not_applied": "1", "overloaded": "1", "event_unavailable": "30", "outcome_unknown": "1"}
+RETRY_AFTER_S = {
+    "in_progress": "1",
+    "not_applied": "1",
+    "overloaded": "1",
+    "event_unavailable": "30",
+    "outcome_unknown": "1",
+}
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def request_id_of(request: web.BaseRequest) -> str:
+    """The request's id: its own, if that is well-formed, or a new one."""
+    given = request.headers.get("X-Request-ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid_utils.uuid7().hex
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -65,12 +92,15 @@ class ProblemError(Exception):
         self.headers = headers
         self.more = more
 
-    def response(self, request: web.BaseRequest) -> web.Response:
-        """The document, under the request's id (its own, if that is well-formed, or a new one)."""
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return STATUS_AND_TITLE[self.code][0]
+
+    def document(self, request_id: str) -> dict[str, Any]:
+        """The document."""
         status, title = STATUS_AND_TITLE[self.code]
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid_utils.uuid7().hex
-        document = {
+        return {
             "type": f"/problems/{self.code}",
             "title": title,
             "status": status,
@@ -80,12 +110,16 @@ class ProblemError(Exception):
             **({"errors": self.errors} if self.errors else {}),
             **self.more,
         }
+
+    def response(self, request: web.BaseRequest) -> web.Response:
+        """The document, under the request's id."""
+        request_id = request_id_of(request)
         headers = {**(self.headers or {}), "X-Request-ID": request_id}
         if self.code in RETRY_AFTER_S:
             headers["Retry-After"] = RETRY_AFTER_S[self.code]
         return web.Response(
-            body=msgspec.json.encode(document),
-            status=status,
+            body=msgspec.json.encode(self.document(request_id)),
+            status=self.status,
             content_type="application/problem+json",
             headers=headers,
         )

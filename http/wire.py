@@ -1,22 +1,23 @@
-"""The JSON that goes over the wire: what clients may send, what they get, and how ids look outside.
+"""The JSON that goes over the wire: what clients may send, what they get, and how ids and times look outside.
 
-msgspec decodes and validates in one step; what it cannot say (NUL, lone surrogates, keys given twice) is
-checked here, before anything reaches an actor. Raises `ProblemError` with a JSON pointer; knows no
-requests, no responses, no actors. Called on the event loop.
+Types and their making only: `decoding.py` reads them, `commands.py` and `answers.py` say what they mean.
+Called on the event loop.
 """
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Generic, NoReturn, TypeVar
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, Raw, UnsetType
 
+from boxoffice.actors.changes import Change
+from boxoffice.actors.terms import sale_state
 from boxoffice.actors.values import (
     QUANTITY_MAX,
+    SECONDS_MAX,
     TEXT_MAX,
     TICKETS_MAX,
     CustomerId,
@@ -26,63 +27,169 @@ from boxoffice.actors.values import (
     Order,
     OrderId,
     Promotion,
+    Terms,
+    WaitlistMode,
 )
-from boxoffice.http.problems import FieldError, ProblemError
 
 INTEGER_MAX = 2**63 - 1
 
+COMMANDS_MAX = 1_000
+"""Commands in one batch."""
+
 Text = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
 Id = Annotated[int, Meta(ge=0, le=INTEGER_MAX)] | Text
+Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
+Tickets = Annotated[int, Meta(ge=1, le=TICKETS_MAX)]
+Seconds = Annotated[int, Meta(ge=1, le=SECONDS_MAX)]
+Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Body(msgspec.Struct, frozen=True, rename="camel"):
     """A JSON object in camelCase."""
 
 
+class _Asked(Body, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
+    """What clients send. In a batch, the field `do` says which of them it is."""
+
+
 # --- what clients send ---------------------------------------------------------------------------
 
 
-class InitializeBody(Body, frozen=True, forbid_unknown_fields=True):
+class TermsFields(_Asked, frozen=True, kw_only=True):
+    """The terms of a sale; null stands for no bound."""
+
+    sales_open_at: Moment | UnsetType | None = UNSET
+    sales_close_at: Moment | UnsetType | None = UNSET
+    max_per_order: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)] | UnsetType | None = UNSET
+    max_per_customer: Tickets | UnsetType | None = UNSET
+    waitlist_limit: Annotated[int, Meta(ge=0, le=TICKETS_MAX)] | UnsetType | None = UNSET
+    waitlist_mode: WaitlistMode | UnsetType = UNSET
+    offer_seconds: Seconds | UnsetType = UNSET
+    hold_seconds: Seconds | UnsetType = UNSET
+    max_hold_seconds: Seconds | UnsetType = UNSET
+
+
+class InitializeBody(TermsFields, frozen=True, kw_only=True, tag="initialize"):
     """`POST /initialize`."""
 
     event_name: Text
-    total_tickets: Annotated[int, Meta(ge=1, le=TICKETS_MAX)]
+    total_tickets: Tickets
 
 
-class BookBody(Body, frozen=True, forbid_unknown_fields=True):
+class BookBody(_Asked, frozen=True, kw_only=True, tag="book"):
     """`POST /book`."""
 
     event_id: Id
     user_id: Id
-    quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)] = 1
+    quantity: Quantity = 1
     waitlist: bool = True
 
 
-class CancelBody(Body, frozen=True, forbid_unknown_fields=True):
-    """`POST /cancel`: an order, or the only live order of a customer."""
+class HoldBody(_Asked, frozen=True, kw_only=True, tag="hold"):
+    """`POST /hold`."""
+
+    event_id: Id
+    user_id: Id
+    quantity: Quantity = 1
+    waitlist: bool = True
+    hold_seconds: Seconds | None = None
+
+
+class ConfirmBody(_Asked, frozen=True, kw_only=True, tag="confirm"):
+    """`POST /confirm`."""
+
+    order_id: Id
+
+
+class ExtendBody(_Asked, frozen=True, kw_only=True, tag="extend"):
+    """`POST /extend`."""
+
+    order_id: Id
+    hold_seconds: Seconds | None = None
+
+
+class CancelBody(_Asked, frozen=True, kw_only=True, tag="cancel"):
+    """`POST /cancel`: an order, or the only live order of a customer; or `quantity` of its tickets."""
 
     order_id: Id | UnsetType = UNSET
     event_id: Id | UnsetType = UNSET
     user_id: Id | UnsetType = UNSET
+    quantity: Quantity | None = None
+
+
+class AdjustBody(TermsFields, frozen=True, kw_only=True, tag="adjust"):
+    """`POST /adjust`: whatever is given changes."""
+
+    event_id: Id
+    event_name: Text | UnsetType = UNSET
+    total_tickets: Tickets | UnsetType = UNSET
+
+
+class CloseBody(_Asked, frozen=True, kw_only=True, tag="close"):
+    """`POST /close`."""
+
+    event_id: Id
+
+
+CommandBody = BookBody | HoldBody | ConfirmBody | ExtendBody | CancelBody | AdjustBody | CloseBody
+
+
+class BatchBody(Body, frozen=True, forbid_unknown_fields=True):
+    """`POST /batch`. The commands are read one by one, so that a malformed one fails alone."""
+
+    commands: Annotated[list[Raw], Meta(min_length=1, max_length=COMMANDS_MAX)]
 
 
 # --- what they get -------------------------------------------------------------------------------
 
 
 class EventBody(Body, frozen=True):
-    """An event's numbers at one version."""
+    """An event's numbers and terms at one version."""
 
     event_id: str
     event_name: str
     total_tickets: int
     available_tickets: int
     booked_tickets: int
+    held_tickets: int
+    offered_tickets: int
     waiting_list_count: int
+    waiting_tickets: int
+    state: str
     version: int
+    sales_open_at: str | None
+    sales_close_at: str | None
+    closed_at: str | None
+    max_per_order: int | None
+    max_per_customer: int | None
+    waitlist_limit: int | None
+    waitlist_mode: str
+    offer_seconds: int
+    hold_seconds: int
+    max_hold_seconds: int
+
+
+class PromotedBody(Body, frozen=True):
+    """An order that got its tickets from the waiting list, or has them offered until `expires_at`."""
+
+    order_id: str
+    user_id: str
+    quantity: int
+    status: str
+    expires_at: str | UnsetType = UNSET
+
+
+class AdjustedBody(EventBody, frozen=True):
+    """An event after an adjustment, and who got tickets by it: the first thousand of `promoted_count`."""
+
+    promoted_count: int = 0
+    promoted: list[PromotedBody] = []
 
 
 class OrderBody(Body, frozen=True):
-    """An order as of the event's `version`; `position` only while it waits, 1 is next."""
+    """An order as of the event's `version`; `position` only while it waits, 1 is next; `expires_at` only
+    while it is held or offered.
+    """
 
     order_id: str
     event_id: str
@@ -92,48 +199,124 @@ class OrderBody(Body, frozen=True):
     version: int
     created_at: str
     position: int | UnsetType = UNSET
-
-
-class PromotedBody(Body, frozen=True):
-    """An order that got its tickets from the waiting list."""
-
-    order_id: str
-    user_id: str
-    quantity: int
+    expires_at: str | UnsetType = UNSET
 
 
 class CancelledBody(OrderBody, frozen=True):
-    """A cancelled order, and who got what it gave back."""
+    """What is left of an order, or the whole of it, cancelled; and who got what it gave back."""
 
+    cancelled_quantity: int = 0
     promoted: list[PromotedBody] = []
+
+
+class ChangeBody(Body, frozen=True, kw_only=True):
+    """One entry of an event's log."""
+
+    version: int
+    at: str
+    type: str
+    order_id: str | UnsetType = UNSET
+    user_id: str | UnsetType = UNSET
+    quantity: int | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
+    event_name: str | UnsetType = UNSET
+    total_tickets: int | UnsetType = UNSET
+    sales_open_at: str | UnsetType | None = UNSET
+    sales_close_at: str | UnsetType | None = UNSET
+    max_per_order: int | UnsetType | None = UNSET
+    max_per_customer: int | UnsetType | None = UNSET
+    waitlist_limit: int | UnsetType | None = UNSET
+    waitlist_mode: str | UnsetType = UNSET
+    offer_seconds: int | UnsetType = UNSET
+    hold_seconds: int | UnsetType = UNSET
+    max_hold_seconds: int | UnsetType = UNSET
+    promoted: list[PromotedBody] | UnsetType = UNSET
 
 
 class ListBody(Body, frozen=True):
     """One page; `next` is the cursor of the following one."""
 
-    items: list[EventBody]
+    items: list[Any]
     next: str | None
+
+
+class ResultBody(Body, frozen=True):
+    """The outcome of one command of a batch: what its own call would have answered."""
+
+    status: int
+    body: Any
+
+
+class ResultsBody(Body, frozen=True):
+    """The outcomes of a batch, in the order of its commands."""
+
+    results: list[ResultBody]
 
 
 encode = msgspec.json.Encoder().encode
 
 
-def event_body(status: EventStatus) -> EventBody:
-    """An event as clients see it."""
-    return EventBody(
+def event_body(status: EventStatus, now: Instant) -> EventBody:
+    """An event as clients see it at `now`."""
+    return EventBody(*_event_fields(status, now))
+
+
+def adjusted_body(
+    status: EventStatus, now: Instant, promoted: Iterable[Promotion], promoted_count: int
+) -> AdjustedBody:
+    """An adjusted event as clients see it."""
+    return AdjustedBody(
+        *_event_fields(status, now),
+        promoted_count,
+        promoted_bodies(status.event_id, promoted),
+    )
+
+
+def _event_fields(status: EventStatus, now: Instant) -> Any:
+    terms = status.terms
+    return (
         str(status.event_id),
         status.name,
         status.capacity,
         status.available,
         status.booked,
+        status.held,
+        status.offered,
         status.waiting,
+        status.waiting_tickets,
+        sale_state(terms, status.closed_at, now).value,
         status.version,
+        _time_or_none(terms.sales_open_at),
+        _time_or_none(terms.sales_close_at),
+        _time_or_none(status.closed_at),
+        terms.max_per_order,
+        terms.max_per_customer,
+        terms.waitlist_limit,
+        terms.waitlist_mode.value,
+        terms.offer_seconds,
+        terms.hold_seconds,
+        terms.max_hold_seconds,
     )
 
 
 def order_body(event_id: EventId, order: Order, version: int, position: int | None = None) -> OrderBody:
     """An order as clients see it."""
-    return OrderBody(
+    return OrderBody(*_order_fields(event_id, order, version, position))
+
+
+def cancelled_body(
+    event_id: EventId, order: Order, version: int, quantity: int, promoted: Iterable[Promotion]
+) -> CancelledBody:
+    """A cancelled order, or what is left of it, as clients see it."""
+    return CancelledBody(
+        *_order_fields(event_id, order, version, None),
+        quantity,
+        promoted_bodies(event_id, promoted),
+    )
+
+
+def _order_fields(event_id: EventId, order: Order, version: int, position: int | None) -> Any:
+    return (
         f"{event_id}-{order.id}",
         str(event_id),
         order.customer,
@@ -142,25 +325,57 @@ def order_body(event_id: EventId, order: Order, version: int, position: int | No
         version,
         rfc3339(order.created_at),
         UNSET if position is None else position,
+        UNSET if order.expires_at is None else rfc3339(order.expires_at),
     )
 
 
-def cancelled_body(
-    event_id: EventId, order: Order, version: int, promoted: tuple[Promotion, ...]
-) -> CancelledBody:
-    """A cancelled order as clients see it."""
-    return CancelledBody(
-        f"{event_id}-{order.id}",
-        str(event_id),
-        order.customer,
-        order.quantity,
-        order.status.value,
-        version,
-        rfc3339(order.created_at),
-        promoted=[
-            PromotedBody(f"{event_id}-{each.order_id}", each.customer, each.quantity) for each in promoted
-        ],
-    )
+def promoted_bodies(event_id: EventId, promoted: Iterable[Promotion]) -> list[PromotedBody]:
+    """Promotions as clients see them."""
+    return [
+        PromotedBody(
+            f"{event_id}-{each.order_id}",
+            each.customer,
+            each.quantity,
+            "confirmed" if each.expires_at is None else "offered",
+            UNSET if each.expires_at is None else rfc3339(each.expires_at),
+        )
+        for each in promoted
+    ]
+
+
+def change_body(event_id: EventId, change: Change) -> ChangeBody:
+    """An entry of the log as clients see it."""
+    fields: dict[str, Any] = {}
+    for name in change.__struct_fields__:
+        value = getattr(change, name)
+        match name:
+            case "order_id":
+                fields["order_id"] = f"{event_id}-{value}"
+            case "customer":
+                fields["user_id"] = value
+            case "name":
+                fields["event_name"] = value
+            case "capacity":
+                fields["total_tickets"] = value
+            case "at" | "expires_at":
+                fields[name] = rfc3339(value)
+            case "promoted":
+                fields[name] = promoted_bodies(event_id, value)
+            case "terms":
+                fields.update(_terms_fields(value))
+            case _:
+                fields[name] = value
+    kind = type(change).__name__
+    return ChangeBody(type=kind[:1].lower() + kind[1:], **fields)
+
+
+def _terms_fields(terms: Terms) -> dict[str, Any]:
+    return {
+        **msgspec.structs.asdict(terms),
+        "sales_open_at": _time_or_none(terms.sales_open_at),
+        "sales_close_at": _time_or_none(terms.sales_close_at),
+        "waitlist_mode": terms.waitlist_mode.value,
+    }
 
 
 @lru_cache(maxsize=256)  # all orders of one tick share their time
@@ -168,6 +383,16 @@ def rfc3339(at: Instant) -> str:
     """A moment in UTC, to the microsecond."""
     seconds, micros = divmod(at, 1_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06}Z"
+
+
+def _time_or_none(at: Instant | None) -> str | None:
+    return None if at is None else rfc3339(at)
+
+
+def camel(name: str) -> str:
+    """A field's name as it is on the wire."""
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
 
 
 # --- ids -----------------------------------------------------------------------------------------
@@ -195,91 +420,3 @@ def order_id_of(given: int | str) -> tuple[EventId, OrderId] | None:
 def customer_of(given: int | str) -> CustomerId:
     """The customer that an id on the wire names."""
     return CustomerId(given if isinstance(given, str) else str(given))
-
-
-# --- reading a body ------------------------------------------------------------------------------
-
-T = TypeVar("T", bound=Body)
-
-
-class Reader(Generic[T]):
-    """Decodes and validates bodies of one type."""
-
-    def __init__(self, body_type: type[T]) -> None:
-        self._decode = msgspec.json.Decoder(body_type).decode
-        self._keys = [f'"{field.encode_name}"'.encode() for field in msgspec.structs.fields(body_type)]
-        self._texts = [(field.name, f"/{field.encode_name}") for field in msgspec.structs.fields(body_type)]
-
-    def read(self, body: bytes) -> T:
-        """The body's value. Raises ProblemError: 400 for what is no JSON, 422 for what is not this type."""
-        try:
-            value = self._decode(body)
-        except msgspec.ValidationError as invalid:
-            raise _invalid(_located(invalid)) from None
-        except (ValueError, RecursionError) as malformed:
-            _refuse_malformed(body, malformed)
-        if b"\\" in body or any(body.count(key) > 1 for key in self._keys):
-            _refuse_repeated_keys(body)
-            self._refuse_nul(value)
-        return value
-
-    def _refuse_nul(self, value: T) -> None:
-        """A NUL in JSON is always written as an escape, and no text of PostgreSQL's can hold one."""
-        for name, pointer in self._texts:
-            text = getattr(value, name)
-            if isinstance(text, str) and "\0" in text:
-                raise _invalid(FieldError(pointer, "text may not contain the character U+0000"))
-
-
-def _invalid(error: FieldError) -> ProblemError:
-    return ProblemError("invalid_request", "The body is not what this call takes.", [error])
-
-
-_NAMED_FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(?P<field>.*)`", re.DOTALL)
-
-
-def _located(invalid: msgspec.ValidationError) -> FieldError:
-    """msgspec's sentence and path (`$.a.b[0]`) as a JSON pointer (`/a/b/0`) and a detail."""
-    said = str(invalid)
-    if (named := _NAMED_FIELD.fullmatch(said)) is not None:  # of the body itself: none has objects in it
-        return FieldError("/" + _escaped(named["field"]), said[:1].lower() + said[1:])
-    said, _, path = said.partition(" - at `$")
-    pointer = path.removesuffix("`").replace(".", "/").replace("[", "/").replace("]", "")
-    return FieldError(pointer, said[:1].lower() + said[1:])
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _refuse_malformed(body: bytes, malformed: Exception) -> NoReturn:
-    """400; but 422 with a pointer if nothing is wrong except half of a surrogate pair in some text."""
-    try:
-        document = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        raise ProblemError("malformed_json", f"The body is not JSON: {malformed}.") from None
-    for pointer, text in _texts(document):
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise _invalid(FieldError(pointer, "text may not contain half of a surrogate pair")) from None
-    raise ProblemError("malformed_json", f"The body is not JSON: {malformed}.") from None
-
-
-def _texts(document: Any) -> Iterator[tuple[str, str]]:
-    """Every key and text at the first level of `document`, with its pointer: no call takes any deeper."""
-    if isinstance(document, dict):
-        for key, value in document.items():
-            yield "", key
-            if isinstance(value, str):
-                yield f"/{key}", value
-
-
-def _refuse_repeated_keys(body: bytes) -> None:
-    """Two values for one key: one reader takes the first, another the last, so nobody may take either."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            raise ProblemError("malformed_json", "The body gives one key more than once.")
-        return fields
-
-    json.loads(body, object_pairs_hook=unique)

@@ -1,0 +1,86 @@
+"""Where commands are handed in: asks the event's actor, and the database for what no actor keeps.
+
+What an actor does not know any more (a cancelled order, an expired hold) is answered from the database. With
+a key, whatever is final is recorded before it is answered: most of it by the journal, the rest here. Called
+on the event loop.
+"""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from boxoffice.actors.messages import (
+    Answer,
+    Cancel,
+    CancelFor,
+    Command,
+    Confirm,
+    EventUnknown,
+    Extend,
+    Find,
+    Initialize,
+    NotApplied,
+    OrderSettled,
+    OrderUnknown,
+)
+from boxoffice.actors.ports import DatabaseAway, Key, Reading, Replies
+from boxoffice.actors.values import LIVE, EventId
+from boxoffice.http.bridge import Asked, Bridge
+from boxoffice.http.problems import ProblemError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Desk:
+    """Commands, on one bridge to the actors and one set of questions to the database."""
+
+    def __init__(self, bridge: Bridge, reading: Reading, replies: Replies) -> None:
+        self._bridge = bridge
+        self._reading = reading
+        self._replies = replies
+
+    async def ask(self, event_id: EventId, command: Command, key: Key | None = None) -> Answer:
+        """The answer to a command, true for good."""
+        return await self.answer(event_id, command, self.hand_in(event_id, command, key), key)
+
+    def hand_in(self, event_id: EventId, command: Command, key: Key | None = None) -> Asked:
+        """Hand a command in, to be followed by `answer`: many can be, before any is answered."""
+        return self._bridge.submit(event_id, command, key)
+
+    async def answer(self, event_id: EventId, command: Command, asked: Asked, key: Key | None) -> Answer:
+        """The answer to a command that was handed in."""
+        answer = await asked
+        if not isinstance(answer, OrderUnknown | EventUnknown):
+            return answer
+        if isinstance(answer, OrderUnknown):
+            answer = await self._looked_up(event_id, command) or answer
+        if key is not None and not isinstance(answer, NotApplied):
+            await self.read(self._replies.record, key, answer)
+        return answer
+
+    async def initialize(self, command: Initialize, key: Key | None) -> tuple[EventId, Answer]:
+        """Have an event made, under an id that no event has had."""
+        event_id = await self.read(self._reading.new_event_id)
+        return event_id, await self._bridge.initialize(event_id, command, key)
+
+    async def read(self, query: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Ask the database. Raises ProblemError 503 when it is away."""
+        try:
+            return await self._bridge.read(query, *args, **kwargs)
+        except DatabaseAway as away:
+            raise ProblemError("not_applied", f"Nothing was changed: {away}. Try again shortly.") from away
+
+    async def _looked_up(self, event_id: EventId, command: Command) -> Answer | None:
+        """What became of an order that no actor knows; None if there never was one."""
+        match command:
+            case Cancel(order_id) | Confirm(order_id) | Extend(order_id) | Find(order_id):
+                found = await self.read(self._reading.order, event_id, order_id)
+            case CancelFor(customer):
+                found = await self.read(self._reading.last_order_of, event_id, customer)
+            case _:
+                return None
+        if found is None or isinstance(command, Find):
+            return found
+        if found.order.status in LIVE:
+            return NotApplied("the order changed hands while it was looked up")
+        return OrderSettled(found.order, found.version)

@@ -1,0 +1,223 @@
+"""The calls that only look: an event's status, one order, lists, the log.
+
+What an actor need not be asked for comes from the committed view or from the database. Called on the event
+loop.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from boxoffice.actors.messages import EventUnknown, Find, Found
+from boxoffice.actors.ports import Clock, OrderFilter, Reading
+from boxoffice.actors.values import EventId, EventStatus, OrderStatus
+from boxoffice.http import wire
+from boxoffice.http.answers import no_such_order, refusal, reply_to
+from boxoffice.http.bridge import Bridge
+from boxoffice.http.commands import event_id_of
+from boxoffice.http.desk import Desk
+from boxoffice.http.handlers import response
+from boxoffice.http.problems import ProblemError
+from boxoffice.http.wire import ListBody, OrderBody
+
+PAGE_DEFAULT = 50
+PAGE_MAX = 500
+"""Items in one page of a list."""
+
+LINES_AT_ONCE = 1_000
+"""Entries of a streamed log that are read and sent at a time: some 200 KB."""
+
+_NDJSON = "application/x-ndjson"
+_STATUSES = {status.value: status for status in OrderStatus}
+
+
+class Reads:
+    """The routes, on one bridge to the actors and one set of questions to the database."""
+
+    def __init__(self, bridge: Bridge, desk: Desk, reading: Reading, clock: Clock) -> None:
+        self._bridge = bridge
+        self._desk = desk
+        self._reading = reading
+        self._clock = clock
+
+    def routes(self) -> list[web.RouteDef]:
+        """What to put into an application's router."""
+        return [
+            web.get("/status/{eventId}", self.status),
+            web.get("/orders/{orderId}", self.order),
+            web.get("/orders", self.orders),
+            web.get("/events", self.events),
+            web.get("/events/{eventId}/changes", self.changes),
+        ]
+
+    async def status(self, request: web.Request) -> web.Response:
+        """The event's committed numbers. Asks no actor, so it does not queue behind bookings."""
+        status = await self._status(event_id_of(request.match_info["eventId"]))
+        body = wire.event_body(status, self._clock())
+        tag = f"{body.version}-{body.state}"  # the state changes with time, too
+        headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+        if "If-None-Match" in request.headers and _names(request, tag):
+            return web.Response(status=304, headers=headers)
+        return response(200, body, headers)
+
+    async def order(self, request: web.Request) -> web.Response:
+        """One order, live or settled; with its position while it waits."""
+        named = wire.order_id_of(request.match_info["orderId"])
+        if named is None:
+            raise no_such_order()
+        event_id, order_id = named
+        answer = await self._desk.ask(event_id, Find(order_id))
+        if isinstance(answer, EventUnknown):
+            raise no_such_order()
+        return response(200, reply_to(event_id, answer).body)
+
+    async def orders(self, request: web.Request) -> web.Response:
+        """Orders of an event, of a customer, of a status, or of all of these, a page at a time."""
+        query = _parameters(request.query, "eventId", "userId", "status", "limit", "cursor")
+        limit = _limit(query)
+        after = wire.order_id_of(query["cursor"]) if "cursor" in query else None
+        if after is None and "cursor" in query:
+            raise _invalid_parameter("cursor", "is not a cursor that a list has given")
+        found = await self._desk.read(self._reading.orders, _wanted(query), after, limit + 1)
+        page = found[:limit]
+        items = await self._with_positions(page, query.get("status"))
+        last_event, last = page[-1] if page else (0, None)
+        cursor = f"{last_event}-{last.order.id}" if last is not None and len(found) > limit else None
+        return _page(request, items, cursor, {**query, "limit": str(limit)})
+
+    async def _with_positions(self, page: list[tuple[EventId, Found]], status: str | None) -> list[OrderBody]:
+        """The page, what waits as its actor sees it: only that knows positions, and may know more by now."""
+        finds = {
+            (event_id, found.order.id): (find, self._desk.hand_in(event_id, find))
+            for event_id, found in page
+            if found.order.status is OrderStatus.WAITLISTED
+            for find in (Find(found.order.id),)
+        }
+        items = []
+        for event_id, stored in page:
+            found: Any = stored
+            if (event_id, stored.order.id) in finds:
+                find, asked = finds[event_id, stored.order.id]
+                found = await self._desk.answer(event_id, find, asked, None)
+            if not isinstance(found, Found):
+                raise refusal(event_id, found)
+            if status is None or found.order.status.value == status:
+                items.append(wire.order_body(event_id, found.order, found.version, found.position))
+        return items
+
+    async def events(self, request: web.Request) -> web.Response:
+        """All events by id, a page at a time."""
+        query = _parameters(request.query, "limit", "cursor")
+        limit = _limit(query)
+        after = wire.event_id_of(query["cursor"]) if "cursor" in query else EventId(0)
+        if after is None:
+            raise _invalid_parameter("cursor", "is not a cursor that a list has given")
+        found = await self._desk.read(self._reading.events, after, limit + 1)
+        page, now = found[:limit], self._clock()
+        cursor = str(page[-1].event_id) if len(found) > limit else None
+        items = [wire.event_body(status, now) for status in page]
+        return _page(request, items, cursor, {"limit": str(limit)})
+
+    async def changes(self, request: web.Request) -> web.StreamResponse:
+        """An event's log, oldest first: a page of it, or all of it line by line."""
+        event_id = event_id_of(request.match_info["eventId"])
+        query = _parameters(request.query, "after", "limit", "cursor")
+        after = _version(query)
+        await self._status(event_id)  # or there is no such event
+        if _NDJSON in request.headers.get("Accept", ""):
+            return await self._stream(request, event_id, after)
+        limit = _limit(query)
+        found = await self._desk.read(self._reading.changes, event_id, after, limit + 1)
+        page = found[:limit]
+        cursor = str(page[-1].version) if len(found) > limit else None
+        items = [wire.change_body(event_id, change) for change in page]
+        return _page(request, items, cursor, {"limit": str(limit)})
+
+    async def _stream(self, request: web.Request, event_id: EventId, after: int) -> web.StreamResponse:
+        """What is committed by now, all of it; a client that reads slowly is waited for."""
+        chunks = self._lines(event_id, after)
+        first = await anext(chunks, b"")  # while an error can still be told
+        streamed = web.StreamResponse(headers={"Content-Type": _NDJSON})
+        await streamed.prepare(request)
+        await streamed.write(first)
+        async for chunk in chunks:
+            await streamed.write(chunk)
+        await streamed.write_eof()
+        return streamed
+
+    async def _lines(self, event_id: EventId, after: int) -> AsyncIterator[bytes]:
+        while page := await self._desk.read(self._reading.changes, event_id, after, LINES_AT_ONCE):
+            after = page[-1].version
+            yield b"".join(wire.encode(wire.change_body(event_id, change)) + b"\n" for change in page)
+            if len(page) < LINES_AT_ONCE:
+                return
+
+    async def _status(self, event_id: EventId) -> EventStatus:
+        status = self._bridge.status(event_id)
+        if status is None:
+            status = await self._desk.read(self._reading.status, event_id) or EventUnknown()
+        if not isinstance(status, EventStatus):
+            raise refusal(event_id, status)
+        return status
+
+
+def _names(request: web.Request, tag: str) -> bool:
+    return any(each.value in (tag, "*") for each in request.if_none_match or ())
+
+
+def _page(
+    request: web.Request, items: list[Any], cursor: str | None, query: Mapping[str, str]
+) -> web.Response:
+    headers = {}
+    if cursor is not None:
+        headers["Link"] = f'<{request.path}?{urlencode({**query, "cursor": cursor})}>; rel="next"'
+    return response(200, ListBody(items, cursor), headers)
+
+
+def _parameters(query: Mapping[str, str], *names: str) -> dict[str, str]:
+    for name in query:
+        if name not in names:
+            raise _invalid_parameter(name, "is not a parameter of this call")
+    return dict(query)
+
+
+def _limit(query: Mapping[str, str]) -> int:
+    limit = _whole(query.get("limit", str(PAGE_DEFAULT)))
+    if limit is None or not 1 <= limit <= PAGE_MAX:
+        raise _invalid_parameter("limit", f"must be a whole number from 1 to {PAGE_MAX}")
+    return limit
+
+
+def _version(query: Mapping[str, str]) -> int:
+    if "after" in query and "cursor" in query:
+        raise _invalid_parameter("cursor", "cannot be given together with `after`")
+    name = "cursor" if "cursor" in query else "after"
+    version = _whole(query.get(name, "0"))
+    if version is None:
+        raise _invalid_parameter(name, "must be a version, or 0 to begin with the first")
+    return version
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _wanted(query: Mapping[str, str]) -> OrderFilter:
+    event_id = status = customer = None
+    if "eventId" in query:
+        event_id = event_id_of(query["eventId"])
+    if "userId" in query:
+        customer = wire.customer_of(query["userId"])
+        if "\0" in customer or any("\ud800" <= character <= "\udfff" for character in customer):
+            raise _invalid_parameter("userId", "cannot be anybody's id")
+    if "status" in query:
+        status = _STATUSES.get(query["status"])
+        if status is None:
+            raise _invalid_parameter("status", f"must be one of {', '.join(_STATUSES)}")
+    return OrderFilter(event_id, customer, status)
+
+
+def _invalid_parameter(name: str, detail: str) -> ProblemError:
+    return ProblemError("invalid_request", f"The query parameter `{name}` {detail}.")
