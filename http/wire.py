@@ -265,14 +265,11 @@ def adjusted_body(
     status: EventStatus, now: Instant, promoted: Iterable[Promotion], promoted_count: int
 ) -> AdjustedBody:
     """An adjusted event as clients see it."""
-    return AdjustedBody(
-        *_event_fields(status, now),
-        promoted_count,
-        promoted_bodies(status.event_id, promoted),
-    )
+    fields = *_event_fields(status, now), promoted_count, promoted_bodies(status.event_id, promoted)
+    return AdjustedBody(*fields)
 
 
-def _event_fields(status: EventStatus, now: Instant) -> Any:
+def _event_fields(status: EventStatus, now: Instant) -> tuple[Any, ...]:
     terms = status.terms
     return (
         str(status.event_id),
@@ -308,14 +305,11 @@ def cancelled_body(
     event_id: EventId, order: Order, version: int, quantity: int, promoted: Iterable[Promotion]
 ) -> CancelledBody:
     """A cancelled order, or what is left of it, as clients see it."""
-    return CancelledBody(
-        *_order_fields(event_id, order, version, None),
-        quantity,
-        promoted_bodies(event_id, promoted),
-    )
+    fields = *_order_fields(event_id, order, version, None), quantity, promoted_bodies(event_id, promoted)
+    return CancelledBody(*fields)
 
 
-def _order_fields(event_id: EventId, order: Order, version: int, position: int | None) -> Any:
+def _order_fields(event_id: EventId, order: Order, version: int, position: int | None) -> tuple[Any, ...]:
     return (
         f"{event_id}-{order.id}",
         str(event_id),

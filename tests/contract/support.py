@@ -5,10 +5,12 @@ is the database as somebody else's session sees it, so it sees what is committed
 """
 
 import itertools
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg2
@@ -17,16 +19,32 @@ from sqlalchemy.engine import make_url
 
 from boxoffice.actors.changes import Change, decode
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Answer, Book, Command, Initialize
-from boxoffice.actors.ports import Answered, Entry, Lease, Recovered, Request, Settled
+from boxoffice.actors.messages import (
+    Adjust,
+    Answer,
+    Book,
+    Cancel,
+    CancelFor,
+    Command,
+    Confirm,
+    Extend,
+    Hold,
+    Initialize,
+    Tick,
+    decode_answer,
+)
+from boxoffice.actors.ports import Answered, Entry, Key, Lease, Recovered, Request, Settled
 from boxoffice.actors.values import (
     CustomerId,
     EventId,
     EventStatus,
     Instant,
     OrderId,
+    Terms,
+    WaitlistMode,
 )
 from boxoffice.persistence.recovery import DatabaseRecovery
+from boxoffice.persistence.rows import STATUS_COLUMNS, OrderRows, instant_if_any, status_of
 
 EVENT = EventId(7)
 OTHER = EventId(8)
@@ -43,6 +61,41 @@ def new_order_id() -> OrderId:
 
 def book(customer: str = "ada", quantity: int = 1, *, waitlist: bool = True) -> Book:
     return Book(new_order_id(), CustomerId(customer), quantity, waitlist)
+
+
+def anything(chance: random.Random, inventory: Inventory, *, adjusts: bool = True) -> Command:
+    """A command of any kind, that often enough means something in this state."""
+    customer = CustomerId(chance.choice(["ada", "ben", "cem", "dora", "eve", 'f"\\{}']))
+    quantity, waits = chance.randint(1, 4), chance.random() < 0.8
+    live = [order.id for order in inventory.orders] or [new_order_id()]
+    capacity = inventory.status.capacity
+    commands: list[Command] = [
+        *[Book(new_order_id(), customer, quantity, waits)] * 6,
+        *[Hold(new_order_id(), customer, quantity, waits, chance.choice([None, 1, 600]))] * 4,
+        *[Confirm(chance.choice(live))] * 3,
+        *[Extend(chance.choice(live))] * 2,
+        *[Cancel(chance.choice(live))] * 3,
+        *[Cancel(chance.choice(live), quantity)] * 2,
+        CancelFor(customer),
+        Cancel(new_order_id()),
+        Tick(),
+        *([_adjustment(chance, capacity)] if adjusts else []),
+    ]
+    return chance.choice(commands)
+
+
+def _adjustment(chance: random.Random, capacity: int) -> Adjust:
+    return chance.choice(
+        [
+            Adjust(capacity=capacity + chance.randint(1, 3)),
+            Adjust(capacity=max(1, capacity - 1)),
+            Adjust(waitlist_mode=chance.choice(list(WaitlistMode))),
+            Adjust(name='odd "\\{}, NULL', max_per_order=None, waitlist_limit=chance.choice([None, 5])),
+            Adjust(hold_seconds=300, max_hold_seconds=7200, offer_seconds=chance.choice([1, 900])),
+            Adjust(sales_close_at=Instant(NOW + chance.randint(1, 300) * 3_600_000_000)),
+            Adjust(sales_close_at=None),
+        ]
+    )
 
 
 def connect(url: str, **options: Any) -> Connection:
@@ -68,22 +121,21 @@ class Owner:
         self.lease = Lease(event_id, epoch)
         self.inventory = inventory or Inventory(event_id)
 
-    def decide(self, *commands: Command, at: int = NOW) -> Entry:
-        """One turn: all these commands in one entry."""
+    def decide(self, *commands: Command, at: int = NOW, key: Key | None = None) -> Entry:
+        """One turn: all these commands in one entry, under `key` if there is one."""
         base_version = self.inventory.version
         changes: list[Change] = []
         answers: list[Answered] = []
         for command in commands:
-            decision = self.inventory.decide(command, Instant(at))
-            for change in decision.changes:
-                self.inventory.apply(change)
-                changes.append(change)
-            answers.append(Answered(Request(command, None), decision.answer))
-        return Entry(self.lease, base_version, changes, self.inventory.status, answers)
+            decision = self.inventory.handle(command, Instant(at))
+            changes += decision.changes
+            answers.append(Answered(Request(command, None, key), decision.answer))
+        status, next_expiry = self.inventory.status, self.inventory.next_expiry
+        return Entry(self.lease, base_version, changes, status, answers, next_expiry)
 
-    def open(self, capacity: int = 100, *commands: Command) -> Entry:
+    def open(self, capacity: int = 100, *commands: Command, terms: Terms = Terms()) -> Entry:  # noqa: B008
         """Put the event on sale, and then these, in one entry."""
-        return self.decide(Initialize("Concert", capacity), *commands)
+        return self.decide(Initialize("Concert", capacity, terms), *commands)
 
 
 def taken_over(recovery: DatabaseRecovery, event_id: EventId = EVENT) -> Owner:
@@ -158,9 +210,8 @@ class Stored:
             return cursor.fetchall()
 
     def status(self, event_id: EventId = EVENT) -> EventStatus | None:
-        columns = "id, name, capacity, available, booked, waiting, version"
-        for row in self.rows(f"SELECT {columns} FROM events WHERE id = %s", event_id):
-            return EventStatus(*row)
+        for row in self.rows(f"SELECT {', '.join(STATUS_COLUMNS)} FROM events WHERE id = %s", event_id):
+            return status_of(SimpleNamespace(**dict(zip(STATUS_COLUMNS, row, strict=True))))
         return None
 
     def version(self, event_id: EventId = EVENT) -> int | None:
@@ -175,18 +226,36 @@ class Stored:
         columns = "customer, quantity, status, place"
         return self.rows(f"SELECT {columns} FROM orders WHERE event_id = %s ORDER BY order_id", event_id)
 
+    def order_rows(self, event_id: EventId = EVENT) -> dict[str, tuple[Any, ...]]:
+        """Everything that is stored of each order but when it was made, by its id."""
+        columns = "order_id::text, customer, quantity, status, place, expires_at, version"
+        rows = self.rows(f"SELECT {columns} FROM orders WHERE event_id = %s", event_id)
+        return {row[0]: (*row[1:5], instant_if_any(row[5]), row[6]) for row in rows}
+
+    def replies(self) -> list[tuple[Any, ...]]:
+        """Caller, key, position, fingerprint and answer of each record."""
+        columns = "caller, key, position, fingerprint, answer::text"
+        query = f"SELECT {columns} FROM replies ORDER BY caller, key, position"
+        return [(*row[:3], bytes(row[3]), decode_answer(row[4])) for row in self.rows(query)]
+
     def changes(self, event_id: EventId = EVENT) -> list[Change]:
         query = "SELECT body::text FROM changes WHERE event_id = %s ORDER BY version"
         return [decode(body) for (body,) in self.rows(query, event_id)]
 
     def is_as(self, owner: Owner) -> bool:
-        """Whether the event is stored as this owner believes, counters and log."""
+        """Whether the event is stored as this owner believes, counters, orders and log."""
         replayed = Inventory(owner.lease.event_id)
         for change in self.changes(owner.lease.event_id):
             replayed.apply(change)
         believed = owner.inventory
+        folded = OrderRows(self.changes(owner.lease.event_id)).added
+        rows = {
+            order_id: (row.customer, row.quantity, row.status, row.place, row.expires_at, row.version)
+            for order_id, row in folded.items()
+        }
         return (
-            self.status(owner.lease.event_id) == believed.status == replayed.status
+            self.order_rows(owner.lease.event_id) == rows
+            and self.status(owner.lease.event_id) == believed.status == replayed.status
             and believed.orders == replayed.orders
             and believed.line == replayed.line
         )

@@ -11,8 +11,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+from boxoffice.actors.ports import Recovered
+from boxoffice.actors.values import EventId, EventStatus, Terms
 from boxoffice.persistence import database
 from boxoffice.persistence.journal import GroupCommitJournal
+from boxoffice.persistence.recovery import DatabaseRecovery
 from boxoffice.persistence.tables import metadata, schema_version
 from tests.contract.support import EVENT, Outlet, Owner, Stored, book
 
@@ -113,6 +116,13 @@ BY_HAND = [
     ("orders_status_is_known", "UPDATE orders SET status = 'free'"),
     ("orders_in_line_have_a_place", "UPDATE orders SET status = 'waitlisted'"),
     ("orders_in_line_have_a_place", "UPDATE orders SET place = 1"),
+    ("events_never_oversold", "UPDATE events SET held = -1, available = available + 1"),
+    ("events_never_oversold", "UPDATE events SET offered = -1, available = available + 1"),
+    ("events_add_up", "UPDATE events SET held = held + 1"),
+    ("events_add_up", "UPDATE events SET offered = offered + 1"),
+    ("events_waitlist_mode_is_known", "UPDATE events SET waitlist_mode = 'lottery'"),
+    ("orders_that_end_have_an_end", "UPDATE orders SET status = 'held'"),
+    ("orders_that_end_have_an_end", "UPDATE orders SET expires_at = now()"),
     ("orders_pkey", "INSERT INTO orders SELECT * FROM orders"),
     ("changes_pkey", "INSERT INTO changes SELECT * FROM changes"),
     ("events_pkey", "INSERT INTO events SELECT * FROM events"),
@@ -132,6 +142,49 @@ def test_the_database_itself_refuses(
 
 
 @pytest.mark.parametrize("table", metadata.tables)
-def test_nothing_is_optional_but_a_place_in_line(table: str) -> None:
+def test_nothing_is_optional_but_what_may_be_absent(table: str) -> None:
+    may_be_absent = {
+        "orders": {"place", "expires_at"},
+        "events": {
+            "sales_open_at", "sales_close_at", "closed_at",
+            "max_per_order", "max_per_customer", "waitlist_limit",
+        },
+    }  # fmt: skip
     optional = {column.name for column in metadata.tables[table].columns if column.nullable}
-    assert optional == ({"place"} if table == "orders" else set())
+    assert optional == may_be_absent.get(table, set())
+
+
+FIRST_TABLES = """
+INSERT INTO events VALUES
+    (7, 'Concert', 3, 0, 3, 2, 6, 1, now(), now()), (8, 'Play', 5, 5, 0, 0, 1, 1, now(), now());
+INSERT INTO orders VALUES
+    (7, '019a0000-0000-7000-8000-000000000001', 'ada', 3, 'confirmed', NULL, 2, now()),
+    (7, '019a0000-0000-7000-8000-000000000002', 'ben', 2, 'waitlisted', 3, 3, now()),
+    (7, '019a0000-0000-7000-8000-000000000003', 'cem', 2, 'waitlisted', 4, 4, now()),
+    (7, '019a0000-0000-7000-8000-000000000004', 'dora', 1, 'cancelled', NULL, 6, now());
+"""
+
+
+def test_what_the_first_tables_held_sells_on_after_the_upgrade_and_goes_back(engine: Engine) -> None:
+    config = database._alembic_config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        connection.execute(text(FIRST_TABLES))
+        command.upgrade(config, "head")
+        connection.commit()
+    found = {each.inventory.status.event_id: each.inventory for each in loaded(engine)}
+    assert found[EVENT].status == EventStatus(EVENT, "Concert", 3, 0, 3, 0, 0, 2, 4, 6)
+    assert [order.customer for order in found[EVENT].line] == ["ben", "cem"]
+    assert found[EventId(8)].status.terms == Terms()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        command.upgrade(config, "head")
+        connection.commit()
+    assert {each.inventory.status for each in loaded(engine)} == {each.status for each in found.values()}
+
+
+def loaded(engine: Engine) -> list[Recovered]:
+    """Every event, taken over."""
+    return [found for found in DatabaseRecovery(engine).load_open() if isinstance(found, Recovered)]

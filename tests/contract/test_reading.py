@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from boxoffice.actors.messages import Cancel, Found
-from boxoffice.actors.ports import DatabaseAway
+from boxoffice.actors.ports import DatabaseAway, OrderFilter
 from boxoffice.actors.values import (
     CustomerId,
     EventId,
@@ -162,3 +162,47 @@ def test_a_connection_that_was_lost_meanwhile_is_replaced(
     assert reading.status(EVENT) is not None
     assert stored.end_sessions("boxoffice") == 1
     assert reading.status(EVENT) == owner.inventory.status
+
+
+def test_orders_are_listed_by_event_and_age_whatever_is_wanted(
+    journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    owners = [Owner(EVENT), Owner(OTHER)]
+    for owner in owners:
+        first = book("ada", 2)
+        journal.append(owner.open(3, first, book("ben"), book("ada"), book("ben"), Cancel(first.order_id, 1)))
+        journal.append(owner.decide(book("ada", waitlist=False), Cancel(first.order_id)))
+    assert journal.stop()
+    everything = reading.orders(OrderFilter(), None, 99)
+    keys = [(event_id, found.order.id) for event_id, found in everything]
+    assert len(keys) == 8
+    assert keys == sorted(keys)
+    for event_id in (None, EVENT, OTHER, EventId(99)):
+        for customer in (None, ADA, BEN, CustomerId("nobody")):
+            for status in (None, *OrderStatus):
+                wanted = [
+                    (number, found)
+                    for number, found in everything
+                    if event_id in (None, number)
+                    and customer in (None, found.order.customer)
+                    and status in (None, found.order.status)
+                ]
+                paged: list[tuple[EventId, Found]] = []
+                while page := reading.orders(
+                    OrderFilter(event_id, customer, status),
+                    (paged[-1][0], paged[-1][1].order.id) if paged else None,
+                    2,
+                ):
+                    paged += page
+                assert paged == wanted
+
+
+def test_the_log_is_read_page_by_page(
+    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading, stored: Stored
+) -> None:
+    journal.append(owner.decide(*(book() for _ in range(6))))
+    outlet.answers(7)
+    pages = [reading.changes(EVENT, after, 3) for after in (0, 3, 6, 7)]
+    assert [len(page) for page in pages] == [3, 3, 1, 0]
+    assert [change for page in pages for change in page] == stored.changes()
+    assert reading.changes(OTHER, 0, 3) == []

@@ -24,6 +24,7 @@ from boxoffice.actors.messages import (
     Initialize,
     Initialized,
     OrderUnknown,
+    SalesClosed,
     SoldOut,
     Waitlisted,
 )
@@ -312,6 +313,16 @@ def test_a_restored_event_decides_as_if_nothing_had_happened(command: Command, s
     assert restored.next_expiry == live.next_expiry
     assert restored.handle(command, after(seconds)) == live.handle(command, after(seconds))
     assert snapshot(restored) == snapshot(live)
+
+
+def test_an_event_that_was_closed_for_good_stays_so() -> None:
+    desk = a_desk_with_a_past()
+    desk.close()
+    live = desk.inventory
+    restored = Inventory.restored(live.status, desk.log[-1].at, live.orders)
+    assert snapshot(restored) == snapshot(live)
+    new = Book(OrderId("new"), CustomerId("new"))
+    assert restored.decide(new, after(9)).answer == SalesClosed(closed_at=after(7), version=live.version)
 
 
 def test_a_restored_event_does_not_go_back_in_time() -> None:

@@ -326,6 +326,14 @@ def test_deciding_ends_one_at_a_time_and_touches_nothing() -> None:
     assert snapshot(desk.inventory) == before
 
 
+def test_what_is_found_overdue_when_the_clock_is_behind_ends_at_the_events_last_time() -> None:
+    desk = Desk(2)
+    desk.hold("ann", seconds=30)
+    desk.inventory.apply(TicketsBooked(3, after(50), BOB, CustomerId("bob"), 1))
+    desk.say(Tick(), at=after(40))
+    assert desk.log[-1] == OrderExpired(4, after(50), ANN, ())
+
+
 def test_a_clock_that_jumped_back_does_not_bring_a_hold_back() -> None:
     desk = Desk(1)
     desk.hold("ann", seconds=30)
