@@ -31,8 +31,10 @@ from boxoffice.persistence.recovery import DatabaseRecovery
 
 FILL = """
 INSERT INTO events
-       (id, name, capacity, available, booked, waiting, version, owner_epoch, created_at, changed_at)
-SELECT e, 'Event ' || e, :booked, 0, :booked, :waiting, 1 + :booked + :waiting, 1, now(), now()
+       (id, name, capacity, available, booked, held, offered, waiting, waiting_tickets, version, owner_epoch,
+        created_at, changed_at, waitlist_mode, offer_seconds, hold_seconds, max_hold_seconds)
+SELECT e, 'Event ' || e, :booked, 0, :booked, 0, 0, :waiting, :waiting, 1 + :booked + :waiting, 1,
+       now(), now(), 'book', 3600, 600, 3600
   FROM generate_series(1, :events) AS e;
 INSERT INTO orders (event_id, order_id, customer, quantity, status, place, version, created_at)
 SELECT e, uuidv7(), 'customer-' || e || '-' || o, 1,

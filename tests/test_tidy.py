@@ -17,7 +17,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("actors", "http", "persistence")
 MAIN = "http/__main__.py"
-PURE = ("actors/inventory.py", "actors/messages.py", "actors/changes.py", "persistence/rows.py")
+PURE = (
+    "actors/values.py", "actors/messages.py", "actors/changes.py", "actors/terms.py", "actors/orders.py",
+    "actors/inventory.py", "actors/timer.py", "persistence/rows.py", "persistence/replay.py",
+)  # fmt: skip
 UNWANTED_IN_PURE = {"time", "random", "threading", "concurrent", "logging", "os", "io", "asyncio", "secrets"}
 WITH_THREADS = {"actors/dispatcher.py", "persistence/journal.py", "http/bridge.py"}
 EVENT_LOOP_IN = ("http/", "bench/")
