@@ -125,7 +125,7 @@ def audit(settings: AuditSettings = AuditSettings()) -> None:  # noqa: B008 - fr
     with _database(settings, beside_a_server=True) as (url, shown):
         engine = database.make_engine(url, pool_size=1, statement_timeout_s=None, idle_timeout_s=None)
         try:
-            database.check_schema(engine)
+            database.check_schema(engine, writable=False)
             with _bar("Replaying changes") as bar:
                 task = bar.add_task("", total=None)
                 report = run_audit(engine, lambda done, total: bar.update(task, completed=done, total=total))

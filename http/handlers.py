@@ -54,7 +54,7 @@ class Handlers:
             event_id, command = command_of(body)
             if isinstance(command, Adjust):
                 command = msgspec.structs.replace(command, if_version=if_match(request))
-            key = key_of(request, body, request.headers.get("If-Match"))
+            key = key_of(request, body)
             if key is None:
                 return _said(event_id, await self._desk.ask(event_id, command))
             async with self._keys.claim(key) as answered:

@@ -30,14 +30,14 @@ _BARE = re.compile(r"[\x20-\x7e]{1,255}")
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 
 
-def key_of(request: web.Request, *parts: msgspec.Struct | str | None) -> Key | None:
-    """The key that a request bears, if it does; `parts` are what makes it the request that it is.
+def key_of(request: web.Request, body: msgspec.Struct) -> Key | None:
+    """The key that a request bears, if it does; the fingerprint is of the call, the body and `If-Match`.
 
     Raises ProblemError for one that is no key.
     """
-    given = request.headers.getall(HEADER, ())
-    if not given:
+    if HEADER not in request.headers:
         return None
+    given = request.headers.getall(HEADER)
     bare = given[0].strip(" \t")
     quoted = _QUOTED.fullmatch(bare)
     text = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else bare
@@ -46,7 +46,8 @@ def key_of(request: web.Request, *parts: msgspec.Struct | str | None) -> Key | N
             "invalid_idempotency_key",
             f"Give one {HEADER} of 1 to 255 printable ASCII characters, in double quotes or without.",
         )
-    fingerprint = blake2b(wire.encode([request.path, *parts]), digest_size=16).digest()
+    whole = wire.encode([request.path, body, request.headers.get("If-Match")])
+    fingerprint = blake2b(whole, digest_size=16).digest()
     return Key(ANYBODY, text, fingerprint)
 
 
@@ -115,10 +116,10 @@ class Keys:
             wanted, self._wanted = self._wanted, {}
             try:
                 found = await self._bridge.read(self._replies.find, list(wanted))
-            except DatabaseAway as away:
+            except Exception as failure:  # whatever it is, nobody may be kept waiting for it
                 for future in wanted.values():
                     if not future.done():
-                        future.set_exception(away)
+                        future.set_exception(failure)
             else:
                 for name, future in wanted.items():
                     if not future.done():

@@ -208,9 +208,9 @@ PRIVILEGE_QUERY = text("""
 """)
 
 
-def check_schema(engine: Engine) -> None:
+def check_schema(engine: Engine, *, writable: bool = True) -> None:
     """Raise StartupError unless the tables have exactly the form that this version writes, keep what is
-    written through a crash, and are ours to write.
+    written through a crash, and are ours to read and, unless told otherwise, to write.
     """
     scripts = ScriptDirectory.from_config(_alembic_config())
     where = describe(engine.url)
@@ -225,12 +225,12 @@ def check_schema(engine: Engine) -> None:
             raise StartupError(_NEWER.format(where=where))
         if current != scripts.get_current_head():
             raise StartupError(f"The tables at {where} are of an older boxoffice: run `boxoffice migrate`.")
-        faults = [fault for name in NEEDED_PRIVILEGES for fault in _faults_of(connection, name)]
+        faults = [fault for name in NEEDED_PRIVILEGES for fault in _faults_of(connection, name, writable)]
     if faults:
         raise StartupError(f"The tables at {where} cannot be used: {'; '.join(faults)}.")
 
 
-def _faults_of(connection: Connection, name: str) -> Iterator[str]:
+def _faults_of(connection: Connection, name: str, writable: bool) -> Iterator[str]:
     """Everything that speaks against a table or sequence of this name, each with its remedy."""
     persistence = connection.execute(PERSISTENCE_QUERY, {"name": name}).scalar_one_or_none()
     if persistence is None:
@@ -239,6 +239,8 @@ def _faults_of(connection: Connection, name: str) -> Iterator[str]:
     if persistence != "p":
         yield f"a crash would empty {name}, so ALTER TABLE {name} SET LOGGED"
     for privilege in NEEDED_PRIVILEGES[name]:
+        if privilege != "SELECT" and not writable:
+            continue
         if not connection.execute(PRIVILEGE_QUERY, {"name": name, "privilege": privilege}).scalar_one():
             what = f"{'SEQUENCE' if privilege == 'USAGE' else 'TABLE'} {name}"
             yield f"this role lacks a right, so GRANT {privilege} ON {what} to it"
