@@ -109,6 +109,9 @@ def _refuse_repeated_keys(body: bytes) -> None:
     def keep(pairs: list[tuple[str, Any]]) -> None:
         outermost[:] = pairs  # the outermost object is the last to be complete
 
-    json.loads(body, object_pairs_hook=keep)
+    try:  # of a batch's entries nobody has looked at the text, the numbers or (near its bound) the depth yet
+        json.loads(body.decode("utf-8", "replace"), object_pairs_hook=keep, parse_int=str)
+    except RecursionError as malformed:
+        raise ProblemError("malformed_json", f"The body is not JSON: {malformed}.") from None
     if len({key for key, _ in outermost}) != len(outermost):
         raise ProblemError("malformed_json", "The body gives one key more than once.")

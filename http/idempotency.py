@@ -46,7 +46,7 @@ def key_of(request: web.Request, body: msgspec.Struct) -> Key | None:
             "invalid_idempotency_key",
             f"Give one {HEADER} of 1 to 255 printable ASCII characters, in double quotes or without.",
         )
-    whole = wire.encode([request.path, body, request.headers.get("If-Match")])
+    whole = wire.encode([request.path, body, ascii(request.headers.get("If-Match"))])  # it may be no UTF-8
     fingerprint = blake2b(whole, digest_size=16).digest()
     return Key(ANYBODY, text, fingerprint)
 

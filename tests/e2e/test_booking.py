@@ -25,6 +25,20 @@ ODD = [
 ]
 
 
+NO_TERMS = {
+    "salesOpenAt": None,
+    "salesCloseAt": None,
+    "closedAt": None,
+    "maxPerOrder": None,
+    "maxPerCustomer": None,
+    "waitlistLimit": None,
+    "waitlistMode": "book",
+    "offerSeconds": 3600,
+    "holdSeconds": 600,
+    "maxHoldSeconds": 3600,
+}
+
+
 def names(promoted: list[dict[str, object]]) -> list[object]:
     return [each["userId"] for each in promoted]
 
@@ -47,8 +61,13 @@ def test_an_event_is_initialized(server: Server) -> None:
         "totalTickets": 100,
         "availableTickets": 100,
         "bookedTickets": 0,
+        "heldTickets": 0,
+        "offeredTickets": 0,
         "waitingListCount": 0,
+        "waitingTickets": 0,
+        "state": "open",
         "version": 1,
+        **NO_TERMS,
     }
     assert server.get(reply.headers["Location"]) == (200, reply.document)
 
@@ -79,8 +98,13 @@ def test_a_ticket_is_booked(server: Server) -> None:
         "totalTickets": 3,
         "availableTickets": 1,
         "bookedTickets": 2,
+        "heldTickets": 0,
+        "offeredTickets": 0,
         "waitingListCount": 0,
+        "waitingTickets": 0,
+        "state": "open",
         "version": 2,
+        **NO_TERMS,
     }
 
 
@@ -143,7 +167,7 @@ def test_an_order_is_cancelled_by_its_id(server: Server) -> None:
     order = server.book(event, "alice", 2)
     status, cancelled = server.post("/cancel", orderId=order["orderId"])
     assert status == 200
-    assert cancelled == {**order, "status": "cancelled", "version": 3, "promoted": []}
+    assert cancelled == {**order, "status": "cancelled", "version": 3, "cancelledQuantity": 2, "promoted": []}
     assert server.status(event)["availableTickets"] == 2
 
 
@@ -174,7 +198,8 @@ def test_a_cancellation_promotes_all_who_now_fit_in_order_in_the_same_answer(ser
     waiting = [server.book(event, user, n) for user, n in (("a", 1), ("b", 2), ("c", 2), ("d", 1))]
     cancelled = server.cancel(big)
     assert cancelled["promoted"] == [
-        {key: order[key] for key in ("orderId", "userId", "quantity")} for order in waiting[:2]
+        {"orderId": order["orderId"], "userId": order["userId"], "quantity": n, "status": "confirmed"}
+        for n, order in enumerate(waiting[:2], 1)
     ]
     after = server.status(event)
     assert after["version"] == cancelled["version"] == 7, "one change, not several"

@@ -127,6 +127,11 @@ def _check_expiry(before: Version, change: Change) -> None:
         assert overdue[0].id == change.order_id, "not the oldest first"
     else:
         assert not overdue, f"{overdue} should have ended first"
+    if isinstance(change, HoldExtended):
+        held = before.orders[change.order_id]
+        assert held.status is OrderStatus.HELD, "only a hold can be extended"
+        assert held.expires_at is not None
+        assert held.expires_at < change.expires_at, "extended to an earlier end"
 
 
 def _check_terms(change: Change, after: Version) -> None:

@@ -26,7 +26,7 @@ from boxoffice.actors.messages import (
 from boxoffice.actors.ports import DatabaseAway, Entry, Recovered, Settled
 from boxoffice.actors.values import CustomerId, EventId, Instant, OrderId
 from boxoffice.http import bridge as module
-from boxoffice.http.bridge import ANSWERS_PER_TICK, Bridge
+from boxoffice.http.bridge import ANSWERS_PER_TICK, Asked, Bridge
 from tests.unit.fakes import PATIENCE_S, FakeJournal, FakeRecovery, FakeTime, Gate
 
 EVENT, OTHER = EventId(7), EventId(8)
@@ -59,9 +59,9 @@ class Crossing:
         self.ticks += 1
         return Instant(self.ticks)
 
-    def ask(self, event_id: EventId = EVENT, order: str = "ann") -> asyncio.Task[Answer]:
+    def ask(self, event_id: EventId = EVENT, order: str = "ann") -> Asked:
         """Somebody who asks for one ticket."""
-        return asyncio.ensure_future(self.bridge.ask(event_id, Book(OrderId(order), CustomerId(order))))
+        return self.bridge.submit(event_id, Book(OrderId(order), CustomerId(order)))
 
     async def entries(self, count: int) -> list[Entry]:
         """The journal's first entries, once there are so many."""
@@ -166,7 +166,7 @@ async def test_a_new_event_is_made_by_its_own_actor(crossing: Crossing) -> None:
     (entry,) = await crossing.entries(1)
     assert (entry.lease.event_id, entry.base_version) == (9, 0)
     crossing.commit(entry)
-    assert await asked == Initialized(entry.status)
+    assert await asked == Initialized(entry.status, entry.changes[0].at)
     assert crossing.bridge.status(EventId(9)) == entry.status
     assert crossing.directory.in_flight == 0
 
@@ -240,7 +240,7 @@ async def test_many_answers_are_all_given_in_order_a_few_in_each_tick(crossing: 
     given: list[str] = []
 
     async def ask(name: str) -> None:
-        given.append(booked(await crossing.bridge.ask(EVENT, Book(OrderId(name), CustomerId(name)))))
+        given.append(booked(await crossing.bridge.submit(EVENT, Book(OrderId(name), CustomerId(name)))))
 
     asked = [asyncio.ensure_future(ask(name)) for name in names]
     entries = await crossing.entries(1)
@@ -394,7 +394,7 @@ async def test_draining_ends_when_all_that_was_admitted_is_answered(crossing: Cr
     entries = await crossing.entries(1)
     draining = asyncio.ensure_future(crossing.bridge.drain(PATIENCE_S))
     await asyncio.sleep(0)
-    assert await crossing.bridge.ask(EVENT, Book(OrderId("late"), CustomerId("late"))) == NotApplied(
+    assert await crossing.bridge.submit(EVENT, Book(OrderId("late"), CustomerId("late"))) == NotApplied(
         "the server is shutting down"
     )
     assert not draining.done()

@@ -115,8 +115,22 @@ def test_a_position_is_sent_only_while_an_order_waits() -> None:
 
 def test_a_cancelled_order_says_who_got_its_tickets() -> None:
     order = Order(OrderId(ORDER), CustomerId("ann"), 2, OrderStatus.CANCELLED, Instant(0))
-    body = cancelled_body(EventId(7), order, 4, (Promotion(OrderId("next"), CustomerId("bob"), 2),))
-    assert json.loads(encode(body))["promoted"] == [{"orderId": "7-next", "userId": "bob", "quantity": 2}]
+    promoted = (
+        Promotion(OrderId("next"), CustomerId("bob"), 2),
+        Promotion(OrderId("last"), CustomerId("cat"), 1, Instant(1_500_000)),
+    )
+    said = json.loads(encode(cancelled_body(EventId(7), order, 4, 3, promoted)))
+    assert said["cancelledQuantity"] == 3
+    assert said["promoted"] == [
+        {"orderId": "7-next", "userId": "bob", "quantity": 2, "status": "confirmed"},
+        {
+            "orderId": "7-last",
+            "userId": "cat",
+            "quantity": 1,
+            "status": "offered",
+            "expiresAt": "1970-01-01T00:00:01.500000Z",
+        },
+    ]
 
 
 @pytest.mark.parametrize(
