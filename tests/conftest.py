@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import postgres
+from tests.support.audit import assert_audit_passes
 from tests.support.postgres import Cluster
 from tests.support.server import Server
 
@@ -48,6 +49,13 @@ def server(embedded_cluster: Cluster) -> Iterator[Server]:
         server = Server("--database-url", url)
         yield server
         server.stop()
+
+
+@pytest.fixture
+def audited(server: Server) -> Iterator[None]:
+    """After the test, everything that the shared server has written is as promised."""
+    yield
+    assert_audit_passes(server.database_url)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
@@ -21,6 +22,7 @@ from urllib.parse import urlsplit
 COMMAND = str(Path(sys.executable).with_name("boxoffice"))
 START_S = 30.0
 STOP_S = 15.0
+PATIENCE_S = 10.0
 SETTINGS = ("DATABASE_URL", "PORT", "HOST", "BOXOFFICE_DATA_DIR", "LOG_LEVEL")
 QUIET = {name: value for name, value in os.environ.items() if name not in SETTINGS}
 
@@ -186,9 +188,9 @@ class Server:
 
     # --- what most tests begin with --------------------------------------------------------------
 
-    def event(self, tickets: int = 1, name: str = "Tech Conference 2025") -> str:
+    def event(self, tickets: int = 1, name: str = "Tech Conference 2025", **terms: object) -> str:
         """The id of a new event."""
-        status, event = self.post("/initialize", eventName=name, totalTickets=tickets)
+        status, event = self.post("/initialize", eventName=name, totalTickets=tickets, **terms)
         assert status == 201, event
         event_id: str = event["eventId"]
         return event_id
@@ -199,9 +201,29 @@ class Server:
         assert status in (201, 202), order
         return order
 
-    def cancel(self, order: Any) -> Any:
+    def hold(self, event_id: str, user_id: str, quantity: int = 1, **more: object) -> Any:
+        """The order that a customer holds, or waits for."""
+        status, order = self.post("/hold", eventId=event_id, userId=user_id, quantity=quantity, **more)
+        assert status in (201, 202), order
+        return order
+
+    def refused(self, path: str, **body: object) -> Any:
+        """The problem document of a POST that is refused because of the state of things."""
+        status, problem = self.post(path, **body)
+        assert status in (409, 412), problem
+        return problem
+
+    def until(self, event_id: str, **numbers: object) -> Any:
+        """The event's status, as soon as it shows these numbers; fails when that takes too long."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not (status := self.status(event_id)).items() >= numbers.items():
+            assert time.monotonic() < deadline, (status, numbers)
+            time.sleep(0.02)
+        return status
+
+    def cancel(self, order: Any, **more: object) -> Any:
         """The order, cancelled, with those promoted."""
-        status, cancelled = self.post("/cancel", orderId=order["orderId"])
+        status, cancelled = self.post("/cancel", orderId=order["orderId"], **more)
         assert status == 200, cancelled
         return cancelled
 
