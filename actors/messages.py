@@ -72,7 +72,7 @@ class Extend(Value, frozen=True, gc=False):
 
 
 class Cancel(Value, frozen=True, gc=False):
-    """Give an order's tickets back, decline an offer, or leave the line; `quantity` (1 or more) for a part."""
+    """Give an order's tickets back, decline an offer, leave the line; `quantity` (1 or more) for a part."""
 
     order_id: OrderId
     quantity: int | None = None

@@ -103,8 +103,8 @@ class Terms(Value, frozen=True, gc=False, rename="camel"):
 
     `max_per_order` and `max_per_customer` count tickets, the latter over all live orders of a customer,
     waiting ones too; `waitlist_limit` counts orders in line. A hold lasts `hold_seconds` unless its customer
-    asks otherwise, and with all its extensions `max_hold_seconds`; an offer lasts `offer_seconds`. The defaults
-    are what the logs of the first events mean, which say nothing of terms: they may not change.
+    asks otherwise, and with all its extensions `max_hold_seconds`; an offer lasts `offer_seconds`. The
+    defaults are what the logs of the first events mean, which say nothing of terms: they may not change.
     """
 
     sales_open_at: Instant | None = None

@@ -26,6 +26,7 @@ from boxoffice.actors.ports import DatabaseAway
 from boxoffice.actors.values import Instant
 from boxoffice.http import server
 from boxoffice.http.app import application
+from boxoffice.http.batch import Batches
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handlers
@@ -156,9 +157,10 @@ async def _run(engines: Engines, bound: socket.socket, ready: Callable[[], None]
         engines.starting.dispose()
         bridge.open(directory)
         reading, replies = DatabaseReading(engines.reading), DatabaseReplies(engines.reading)
-        desk = Desk(bridge, reading, replies)
+        desk, keys = Desk(bridge, reading, replies), Keys(bridge, replies)
         routes = [
-            *Handlers(desk, Keys(bridge, replies)).routes(),
+            *Handlers(desk, keys).routes(),
+            *Batches(desk, keys).routes(),
             *Reads(bridge, desk, reading, clock).routes(),
         ]
         pruning = asyncio.create_task(prune(bridge, replies))

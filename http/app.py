@@ -84,7 +84,5 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> ProblemError:
             allowed = ", ".join(sorted(error.allowed_methods))
             detail = f"{request.path} takes {allowed}, not {request.method}."
             return ProblemError("method_not_allowed", detail, headers={"Allow": allowed})
-        case web.HTTPRequestEntityTooLarge():
-            return ProblemError("body_too_large", f"A body may have {BODY_SIZE_MAX} bytes.")
         case _:
             return ProblemError("malformed_request", error.reason)

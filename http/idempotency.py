@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -30,7 +31,7 @@ _BARE = re.compile(r"[\x20-\x7e]{1,255}")
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 
 
-def key_of(request: web.Request, body: msgspec.Struct) -> Key | None:
+def key_of(request: web.Request, body: msgspec.Struct | list[Any]) -> Key | None:
     """The key that a request bears, if it does; the fingerprint is of the call, the body and `If-Match`.
 
     Raises ProblemError for one that is no key.

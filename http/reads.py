@@ -4,6 +4,7 @@ What an actor need not be asked for comes from the committed view or from the da
 loop.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from boxoffice.actors.messages import EventUnknown, Find, Found
 from boxoffice.actors.ports import Clock, OrderFilter, Reading
-from boxoffice.actors.values import EventId, EventStatus, OrderStatus
+from boxoffice.actors.values import TEXT_MAX, EventId, EventStatus, OrderStatus
 from boxoffice.http import wire
 from boxoffice.http.answers import no_such_order, refusal, reply_to
 from boxoffice.http.bridge import Bridge
@@ -30,6 +31,7 @@ LINES_AT_ONCE = 1_000
 """Entries of a streamed log that are read and sent at a time: some 200 KB."""
 
 _NDJSON = "application/x-ndjson"
+_CUSTOMER = re.compile(rf"[^\0\ud800-\udfff]{{1,{TEXT_MAX}}}")
 _STATUSES = {status.value: status for status in OrderStatus}
 
 
@@ -210,7 +212,7 @@ def _wanted(query: Mapping[str, str]) -> OrderFilter:
         event_id = event_id_of(query["eventId"])
     if "userId" in query:
         customer = wire.customer_of(query["userId"])
-        if "\0" in customer or any("\ud800" <= character <= "\udfff" for character in customer):
+        if not _CUSTOMER.fullmatch(customer):
             raise _invalid_parameter("userId", "cannot be anybody's id")
     if "status" in query:
         status = _STATUSES.get(query["status"])
