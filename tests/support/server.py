@@ -182,6 +182,10 @@ class Server:
         """`POST` with these fields."""
         return self.call("POST", path, body)
 
+    def post_once(self, key: str, path: str, **body: object) -> Reply:
+        """`POST` with these fields under an idempotency key."""
+        return self.send("POST", path, json.dumps(body).encode(), {**JSON, "Idempotency-Key": key})
+
     def get(self, path: str) -> tuple[int, Any]:
         """`GET`."""
         return self.call("GET", path)

@@ -201,6 +201,7 @@ async def test_an_event_that_cannot_be_asked_is_told_and_the_others_go_on(
 
     monkeypatch.setattr(crossing.directory, "submit", fails_for_one)
     monkeypatch.setattr(crossing.directory, "submit_new", fails_for_one)
+    asked: Asked
     if new:
         asked = asyncio.ensure_future(crossing.bridge.initialize(sick, Initialize("Play", 3)))
     else:
