@@ -22,17 +22,18 @@ class Crowd:
         self.seen: list[Seen] = []
         self.when_answered: Callable[[], object] = lambda: None
 
-    async def ask(self, path: str, **asked: Any) -> Seen:
-        """One request. A connection that is refused or lost is no answer: status 0."""
+    async def ask(self, path: str, key: str | None = None, **asked: Any) -> Seen:
+        """One request, under this key if there is one. If the connection is refused or lost: status 0."""
         began_s = time.monotonic()
+        headers = {} if key is None else {"Idempotency-Key": key}
         status, answer = NO_ANSWER, None
         try:
-            async with self._session.post(path, json=asked) as response:
+            async with self._session.post(path, json=asked, headers=headers) as response:
                 answer = await response.json(content_type=None)
                 status = response.status
         except (aiohttp.ClientError, ConnectionError) as error:
             answer = {"error": repr(error)}
-        seen = Seen(path, asked, status, answer, began_s, time.monotonic())
+        seen = Seen(path, asked, status, answer, began_s, time.monotonic(), key)
         self.seen.append(seen)
         self.when_answered()
         return seen

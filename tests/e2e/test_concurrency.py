@@ -82,6 +82,55 @@ async def test_parties_of_all_sizes_come_and_go(server: Server, events: int) -> 
     assert any(each.status == 409 for each in clients.seen), "not vacuous"
 
 
+async def one_buyer(crowd: Crowd, events: list[str], seed: int) -> None:
+    """Does all there is to do, most of it with his own orders, now and then twice under one key."""
+    dice = random.Random(seed)
+    orders: list[str] = []
+    for number in range(12):
+        path = dice.choice(["/book", "/hold", "/hold", "/cancel", "/confirm", "/extend", "/adjust"])
+        asked: dict[str, Any] = {"quantity": dice.randint(1, 4)}
+        if path in ("/book", "/hold"):
+            asked |= {
+                "eventId": dice.choice(events),
+                "userId": f"user-{seed}",
+                "waitlist": dice.random() < 0.8,
+            }
+            asked |= {"holdSeconds": dice.choice([1, 60])} if path == "/hold" else {}
+        elif path == "/adjust":
+            asked = {"eventId": dice.choice(events), "totalTickets": dice.randint(15, 40)}
+        elif not orders:
+            continue
+        else:
+            asked = {"orderId": dice.choice(orders), **(asked if path == "/cancel" else {})}
+        key = f"{events[0]}-{seed}-{number}" if dice.random() < 0.3 else None
+        times = 1 if key is None else 2
+        seen = (await at_once(*(crowd.ask(path, key=key, **asked) for _ in range(times))))[0]
+        if seen.status in (201, 202):
+            orders.append(seen.answer["orderId"])
+        if dice.random() < 0.2:
+            await asyncio.sleep(0.5)  # some holds and offers lapse meanwhile
+
+
+@pytest.mark.parametrize("events", [1, 8])
+async def test_everything_is_asked_for_at_once(server: Server, events: int) -> None:
+    made = [
+        server.event(tickets=20, waitlistMode=mode, offerSeconds=1, maxPerCustomer=9, waitlistLimit=30)
+        for mode in ("book", "offer") * events
+    ]
+    async with crowd(server) as clients:
+        await at_once(*(one_buyer(clients, made, seed) for seed in range(80)))
+        assert {each.status for each in clients.seen} <= {200, 201, 202, 409}
+        for event in made:
+            log = Log(server.database_url, event)
+            log.check(clients.of(event))
+    done = {each.path for each in clients.seen if each.status < 300}
+    assert done == {"/book", "/hold", "/cancel", "/confirm", "/extend", "/adjust"}, "not vacuous"
+    codes = {each.answer["code"] for each in clients.seen if each.status == 409}
+    assert {"sold_out", "limit_exceeded", "capacity_in_use", "hold_expired"} <= codes, "not vacuous"
+    statuses = {order["status"] for each in clients.seen for order in each.answer.get("promoted", ())}
+    assert statuses == {"confirmed", "offered"}, "not vacuous"
+
+
 async def test_a_single_order_is_cancelled_once_by_many(server: Server) -> None:
     event = server.event(tickets=1)
     order = server.book(event, "alice")
