@@ -173,7 +173,7 @@ class Directory:
                 resident.status = settled.status
                 self._timer.set(event_id, settled.next_expiry)
                 self._shut.pop(event_id, None)
-            if settled.moved:
+            if settled.gone:
                 self._timer.set(event_id, None)
             if settled.ended:
                 self._forget(resident)

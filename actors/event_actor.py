@@ -8,6 +8,7 @@ Started and told by the directory, and told once by the loader; runs on the disp
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
@@ -76,7 +77,7 @@ class EventActor(PooledActor):
             case Recovered():
                 self._begin(message)
             case Missing():
-                self._end(EventUnknown())
+                self._end(EventUnknown(), gone=True)
             case Corrupt():
                 unavailable = EventUnavailable(message.reason)
                 self._end(unavailable, refused=unavailable)
@@ -123,18 +124,20 @@ class EventActor(PooledActor):
             self._refuse([message], NotApplied("the event's actor failed"))
             raise
 
-    def _end(self, answer: Answer, refused: Answer | None = None) -> None:
-        self._take_leave(answer, refused)
+    def _end(self, answer: Answer, *, refused: Answer | None = None, gone: bool = False) -> None:
+        self._take_leave(answer, refused=refused, gone=gone)
         self._stop()
 
-    def _take_leave(self, answer: Answer, refused: Answer | None = None) -> None:
+    def _take_leave(self, answer: Answer, *, refused: Answer | None = None, gone: bool = False) -> None:
         self._last_answer = answer
         self._inventory = None
         early, self._early = list(self._early), deque()
-        self._refuse(early, answer, ended=True, refused=refused)
+        left = _told(early, answer)
+        self._outlet.deliver([Settled(self._lease, left, ended=True, refused=refused, gone=gone)])
 
-    def _refuse(
-        self, messages: list[Requests], answer: Answer, *, ended: bool = False, refused: Answer | None = None
-    ) -> None:
-        answers = [Answered(request, answer) for message in messages for request in message.requests]
-        self._outlet.deliver([Settled(self._lease, answers, ended=ended, refused=refused)])
+    def _refuse(self, messages: list[Requests], answer: Answer) -> None:
+        self._outlet.deliver([Settled(self._lease, _told(messages, answer))])
+
+
+def _told(messages: Iterable[Requests], answer: Answer) -> list[Answered]:
+    return [Answered(request, answer) for message in messages for request in message.requests]

@@ -92,8 +92,8 @@ class Settled(msgspec.Struct, frozen=True, gc=True):
 
     `status` is the event's newly committed state, if there is one, and `next_expiry` belongs to it. `ended`
     says that the actor under this lease will decide nothing any more, and must be forgotten; `refused` is
-    then what others who ask are to be told for a while, if asking again at once is of no use, and `moved`
-    that the event is another server's now, which sees to its holds.
+    then what others who ask are to be told for a while, if asking again at once is of no use, and `gone`
+    that there are no holds to see to here: the event is another server's now, or is no more.
     """
 
     lease: Lease
@@ -102,7 +102,7 @@ class Settled(msgspec.Struct, frozen=True, gc=True):
     ended: bool = False
     refused: Answer | None = None
     next_expiry: Instant | None = None
-    moved: bool = False
+    gone: bool = False
 
 
 class Outlet(Protocol):

@@ -154,7 +154,7 @@ class GroupCommitJournal:
             return [_lost(part.lease, part.answers, answer) for part in parts]
         moved = NotApplied("the event has another owner now")
         return [
-            _kept(part) if part.lease.event_id in held else _lost(part.lease, part.answers, moved, moved=True)
+            _kept(part) if part.lease.event_id in held else _lost(part.lease, part.answers, moved, gone=True)
             for part in parts
         ]
 
@@ -214,8 +214,8 @@ def _kept(part: Part) -> Settled:
     return Settled(part.lease, part.answers, status=part.status, next_expiry=part.next_expiry)
 
 
-def _lost(lease: Lease, answers: list[Answered], answer: Answer, *, moved: bool = False) -> Settled:
+def _lost(lease: Lease, answers: list[Answered], answer: Answer, *, gone: bool = False) -> Settled:
     """Lose the lease, and tell everyone in `answers` the same."""
     lease.lost = True
     told = [Answered(answered.request, answer) for answered in answers]
-    return Settled(lease, told, ended=True, moved=moved)
+    return Settled(lease, told, ended=True, gone=gone)

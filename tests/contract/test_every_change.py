@@ -105,7 +105,7 @@ def test_whose_event_has_moved_is_told_so(
     commit(journal, outlet, owner.open(2))
     taken_over(recovery)
     commit(journal, outlet, owner.decide(book()))
-    assert outlet.settled[-1].moved
+    assert outlet.settled[-1].gone
     assert outlet.settled[-1].ended
 
 

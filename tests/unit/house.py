@@ -56,10 +56,10 @@ def committed(entry: Entry) -> Settled:
     return Settled(entry.lease, entry.answers, status=entry.status, next_expiry=entry.next_expiry)
 
 
-def lost(entry: Entry, *, moved: bool = False) -> Settled:
+def lost(entry: Entry, *, gone: bool = False) -> Settled:
     """What the journal says when it has not: perhaps because the event is another server's now."""
     answers = [Answered(answered.request, NotApplied("lost")) for answered in entry.answers]
-    return Settled(entry.lease, answers, ended=True, moved=moved)
+    return Settled(entry.lease, answers, ended=True, gone=gone)
 
 
 class House:

@@ -130,9 +130,20 @@ def test_an_event_that_is_shut_is_not_told_until_its_quarantine_is_over(house: H
 
 def test_an_event_that_moved_to_another_server_is_not_told_any_more(house: House) -> None:
     house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
-    house.directory.settle(lost(house.entry(), moved=True))
+    house.directory.settle(lost(house.entry(), gone=True))
     assert house.ticked(1_000) == []
     assert house.recovery.loads == []
+
+
+def test_an_event_that_is_no_more_is_told_once_and_not_for_ever(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=1))
+    house.directory.settle(lost(house.entry()))
+    house.directory.end_overdue(after(30))
+    house.outlet.until(lambda: bool(house.outlet.settled))
+    house.directory.settle(house.outlet.settled[-1])
+    assert house.ticked(1_000) == []
+    assert house.recovery.loads == [EVENT]
+    assert house.directory.in_flight == 0
 
 
 def test_the_late_word_that_an_older_lease_moved_does_not_stop_the_newer_one(house: House) -> None:
@@ -140,7 +151,7 @@ def test_the_late_word_that_an_older_lease_moved_does_not_stop_the_newer_one(hou
     first, second = house.entry(), house.entry(EVENT, book("bob"))
     house.directory.settle(lost(first))
     house.directory.adopt(Recovered(with_a_hold(seconds=30), epoch=2))
-    house.directory.settle(lost(second, moved=True))
+    house.directory.settle(lost(second, gone=True))
     assert len(house.ticked(30)) == 1
 
 

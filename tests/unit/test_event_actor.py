@@ -342,6 +342,7 @@ def test_when_the_event_cannot_be_loaded_everyone_is_told_why_once(
     assert not actor.actor.is_alive()
     assert actor.journal.entries == []
     assert actor.end.refused == (answer if isinstance(outcome, Corrupt) else None)
+    assert actor.end.gone == isinstance(outcome, Missing)
     assert actor.end.status is None
 
 
@@ -350,7 +351,7 @@ def test_when_there_is_nothing_to_load_and_nobody_asked_the_end_is_told_all_the_
 ) -> None:
     actor = stage(None)
     actor.say(Missing())
-    assert actor.outlet.settled == [Settled(actor.lease, [], ended=True)]
+    assert actor.outlet.settled == [Settled(actor.lease, [], ended=True, gone=True)]
 
 
 # --- a bug of ours -------------------------------------------------------------------------------
