@@ -94,7 +94,7 @@ from boxoffice.actors.messages import (
     WaitlistFull,
 )
 from boxoffice.actors.orders import LiveOrders
-from boxoffice.actors.terms import contradiction_in, sale_state
+from boxoffice.actors.terms import CLOSED, SCHEDULED, contradiction_in, sale_state
 from boxoffice.actors.values import (
     ORDER_IDS_MAX,
     PROMOTIONS_SHOWN_MAX,
@@ -106,7 +106,6 @@ from boxoffice.actors.values import (
     OrderId,
     OrderStatus,
     Promotion,
-    SaleState,
     Terms,
     Value,
     WaitlistMode,
@@ -213,7 +212,7 @@ class Inventory:
     def handle(self, command: Command, now: Instant) -> Decision:
         """Everything that `command` does at `now`, done: what is overdue ends first, then it is decided."""
         ended: list[Change] = []
-        while (expired := self._first_overdue(now)) is not None:
+        while self._orders.first_expiry is not None and (expired := self._first_overdue(now)) is not None:
             self.apply(expired)
             ended.append(expired)
         decision = self.decide(command, now)
@@ -268,7 +267,8 @@ class Inventory:
             return Decision((), refusal)
         version = self._version + 1
         order_id, customer, quantity = command.order_id, command.customer, command.quantity
-        if quantity <= self.available and not self._orders.waiting:
+        waiting = self._orders.waiting
+        if not waiting and quantity <= self.available:
             if isinstance(command, Book):
                 booked = TicketsBooked(version, now, order_id, customer, quantity)
                 order = Order(order_id, customer, quantity, CONFIRMED, now)
@@ -277,7 +277,6 @@ class Inventory:
             held = TicketsHeld(version, now, order_id, customer, quantity, end)
             order = Order(order_id, customer, quantity, HELD, now, expires_at=end)
             return Decision((held,), Held(order, version))
-        waiting = self._orders.waiting
         if not command.waitlist:
             return Decision((), SoldOut(self.available, waiting, self._version))
         if self._terms.waitlist_limit is not None and waiting >= self._terms.waitlist_limit:
@@ -290,9 +289,9 @@ class Inventory:
         """Why this customer may not have these tickets, be they there or not: the only such check."""
         terms, quantity = self._terms, command.quantity
         state = sale_state(terms, self._closed_at, now)
-        if state is SaleState.CLOSED:
+        if state is CLOSED:
             return self._sales_closed()
-        if terms.sales_open_at is not None and state is SaleState.SCHEDULED:
+        if terms.sales_open_at is not None and state is SCHEDULED:
             return SalesNotOpen(terms.sales_open_at, self._version)
         if terms.max_per_order is not None and quantity > terms.max_per_order:
             return LimitExceeded("max_per_order", terms.max_per_order, quantity, self._version)
@@ -448,7 +447,7 @@ class Inventory:
         return Decision((SaleClosed(version, now),), Closed(status, now))
 
     def _is_closed(self, now: Instant) -> bool:
-        return sale_state(self._terms, self._closed_at, now) is SaleState.CLOSED
+        return sale_state(self._terms, self._closed_at, now) is CLOSED
 
     def _sales_closed(self) -> SalesClosed:
         closed_at = self._terms.sales_close_at if self._closed_at is None else self._closed_at
@@ -468,7 +467,7 @@ class Inventory:
         self, line: Iterable[Order], available: int, terms: Terms, now: Instant
     ) -> Iterator[Promotion]:
         """Everyone at the head of this line who fits into `available` tickets, first come first."""
-        if sale_state(terms, self._closed_at, now) is SaleState.CLOSED:
+        if sale_state(terms, self._closed_at, now) is CLOSED:
             return
         is_offer = terms.waitlist_mode is WaitlistMode.OFFER
         end = Instant(now + terms.offer_seconds * SECOND) if is_offer else None
@@ -487,12 +486,14 @@ class Inventory:
         """
         orders = self._orders
         match change:
-            case TicketsBooked(_, at, order_id, customer, quantity):
-                orders.add(Order(order_id, customer, quantity, CONFIRMED, at))
-            case CustomerWaitlisted(version, at, order_id, customer, quantity):
-                orders.add(Order(order_id, customer, quantity, WAITLISTED, at, place=version))
-            case TicketsHeld(_, at, order_id, customer, quantity, end):
-                orders.add(Order(order_id, customer, quantity, HELD, at, expires_at=end))
+            case TicketsBooked():
+                orders.add(Order(change.order_id, change.customer, change.quantity, CONFIRMED, change.at))
+            case CustomerWaitlisted():
+                customer, place = change.customer, change.version
+                orders.add(Order(change.order_id, customer, change.quantity, WAITLISTED, change.at, place))
+            case TicketsHeld():
+                customer, end = change.customer, change.expires_at
+                orders.add(Order(change.order_id, customer, change.quantity, HELD, change.at, None, end))
             case OrderConfirmed():
                 orders.replace(_confirmed(self._known(change.order_id)))
             case HoldExtended():

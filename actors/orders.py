@@ -19,15 +19,24 @@ CONFIRMED, HELD, OFFERED, WAITLISTED = (
 
 
 class LiveOrders:
-    """The orders; `booked`, `held`, `offered` and `waiting_tickets` count what those of each status have."""
+    """The orders; `booked`, `held`, `offered` and `waiting_tickets` count what those of each status have.
 
-    __slots__ = ("_by_id", "_expiries", "_line", "_of", "booked", "held", "offered", "waiting_tickets")
+    `taken` counts the tickets that somebody has: booked, held or offered; `first_expiry` is which hold or
+    offer ends next, and when. They are looked at for every booking: so they are kept, and not worked out.
+    """
+
+    __slots__ = (
+        *("_by_id", "_expiries", "_line", "_of"),
+        *("booked", "first_expiry", "held", "offered", "taken", "waiting_tickets"),
+    )
 
     def __init__(self) -> None:
         self._by_id: dict[OrderId, Order] = {}
         self._of: dict[CustomerId, OrderId | set[OrderId]] = {}  # nearly all have one: no set for those
         self._line: SortedDict[int, Order] = SortedDict()  # by place; the first is served next
         self._expiries: SortedList[tuple[Instant, OrderId]] = SortedList()
+        self.first_expiry: tuple[Instant, OrderId] | None = None
+        self.taken = 0
         self.booked = 0
         self.held = 0
         self.offered = 0
@@ -47,17 +56,13 @@ class LiveOrders:
                 expiring.append((order.expires_at, order.id))
         self._line.update(waiting)
         self._expiries.update(expiring)
+        self._note_first_expiry()
         return self
 
     # --- asking ----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Order]:
         return iter(self._by_id.values())
-
-    @property
-    def taken(self) -> int:
-        """Tickets that somebody has: booked, held or offered."""
-        return self.booked + self.held + self.offered
 
     @property
     def waiting(self) -> int:
@@ -68,11 +73,6 @@ class LiveOrders:
     def first_in_line(self) -> Order | None:
         """Who is served next."""
         return self._line.peekitem(0)[1] if self._line else None
-
-    @property
-    def first_expiry(self) -> tuple[Instant, OrderId] | None:
-        """Which hold or offer ends next, and when."""
-        return self._expiries[0] if self._expiries else None
 
     def line(self) -> Iterator[Order]:
         """The waiting list, the next to be served first."""
@@ -124,9 +124,11 @@ class LiveOrders:
     def _enter(self, order: Order) -> None:
         self._by_id[order.id] = order
         known = self._of.setdefault(order.customer, order.id)
+        if known is order.id:
+            return
         if isinstance(known, set):
             known.add(order.id)
-        elif known != order.id:
+        else:
             self._of[order.customer] = {known, order.id}
 
     def _index(self, order: Order) -> None:
@@ -135,6 +137,7 @@ class LiveOrders:
             self._line[order.place] = order
         if order.expires_at is not None:
             self._expiries.add((order.expires_at, order.id))
+            self._note_first_expiry()
 
     def _unindex(self, order: Order) -> None:
         self._count(order.status, -order.quantity)
@@ -142,15 +145,21 @@ class LiveOrders:
             del self._line[order.place]
         if order.expires_at is not None:
             self._expiries.remove((order.expires_at, order.id))
+            self._note_first_expiry()
+
+    def _note_first_expiry(self) -> None:
+        self.first_expiry = self._expiries[0] if self._expiries else None
 
     def _count(self, status: OrderStatus, tickets: int) -> None:
+        if status is WAITLISTED:
+            self.waiting_tickets += tickets
+            return
         if status is CONFIRMED:
             self.booked += tickets
-        elif status is WAITLISTED:
-            self.waiting_tickets += tickets
         elif status is HELD:
             self.held += tickets
         elif status is OFFERED:
             self.offered += tickets
         else:
             raise ValueError(f"an order that is {status.value} is not live")
+        self.taken += tickets

@@ -5,14 +5,16 @@ Pure. The inventory goes by it; the front asks it before an event is made, and w
 
 from boxoffice.actors.values import Instant, SaleState, Terms
 
+SCHEDULED, OPEN, CLOSED = SaleState.SCHEDULED, SaleState.OPEN, SaleState.CLOSED
+
 
 def sale_state(terms: Terms, closed_at: Instant | None, now: Instant) -> SaleState:
     """Whether an event on these terms, ended for good at `closed_at` if ever, sells at `now`."""
     if closed_at is not None or (terms.sales_close_at is not None and terms.sales_close_at <= now):
-        return SaleState.CLOSED
+        return CLOSED
     if terms.sales_open_at is not None and now < terms.sales_open_at:
-        return SaleState.SCHEDULED
-    return SaleState.OPEN
+        return SCHEDULED
+    return OPEN
 
 
 def contradiction_in(terms: Terms) -> tuple[str, str] | None:

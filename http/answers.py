@@ -56,8 +56,8 @@ class Reply(NamedTuple):
 def reply_to(event_id: EventId, answer: Answer) -> Reply:
     """What was asked for, as it was done. Raises ProblemError for a refusal."""
     match answer:
-        case Booked(order, version) | Held(order, version):
-            return Reply(201, wire.order_body(event_id, order, version))
+        case Booked() | Held():
+            return Reply(201, wire.order_body(event_id, answer.order, answer.version))
         case Waitlisted(order, position, version):
             return Reply(202, wire.order_body(event_id, order, version, position))
         case Confirmed(order, version) | Extended(order, version):

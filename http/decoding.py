@@ -41,7 +41,7 @@ class Reader(Generic[T]):
             raise invalid_body(_located(invalid, at)) from None
         except (ValueError, RecursionError) as malformed:
             _refuse_malformed(body, malformed, at)
-        if b"\\" in body or any(body.count(key) > 1 for key in self._keys):
+        if b"\\" in body or max(map(body.count, self._keys)) > 1:
             _refuse_repeated_keys(body)
             self._refuse_nul(value, at)
         return value

@@ -373,6 +373,7 @@ def _terms_fields(terms: Terms) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)  # all orders of one tick share their time
+@lru_cache(maxsize=256)  # what arrives in one tick of the event loop has one time
 def rfc3339(at: Instant) -> str:
     """A moment in UTC, to the microsecond."""
     seconds, micros = divmod(at, 1_000_000)
@@ -395,6 +396,7 @@ _EVENT_ID = re.compile(r"[1-9][0-9]{0,18}")
 _ORDER_ID = re.compile(r"([1-9][0-9]{0,18})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
+@lru_cache(maxsize=256)  # whoever is asked for is asked for again
 def event_id_of(given: int | str) -> EventId | None:
     """The event that an id on the wire names; None if no event can have it."""
     if isinstance(given, str):

@@ -8,7 +8,7 @@ are cheap to make and to read, into a statement that is planned once for the con
 Called by the journal, on its thread; the transaction is begun here, and its COMMIT is left to the caller.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg2
@@ -22,14 +22,20 @@ from boxoffice.actors.ports import Answered, Entry, Lease
 from boxoffice.actors.values import EventId, EventStatus, Instant
 from boxoffice.persistence.rows import OrderRows, timestamp
 
-_PREPARE = """
+
+def _time(micros: str) -> str:
+    """The moment that is so many microseconds after 1970 began."""
+    return f"timestamptz 'epoch' + {micros} * interval '1 microsecond'"
+
+
+_PREPARE = f"""
 SET plan_cache_mode = force_generic_plan;
 PREPARE write_batch (
-    bigint[], bigint[], bigint[], bigint[], int[], int[], int[], int[], int[], int[], bigint[], timestamptz[],
-    bigint[], uuid[], text[], int[], text[], bigint[], bigint[], timestamptz[], timestamptz[],
-    bigint[], uuid[], bigint[], text[], int[], timestamptz[],
-    bigint[], bigint[], timestamptz[], json[],
-    bigint[], text[], text[], int[], bytea[], json[]
+    bigint[], bigint[], bigint[], bigint[], int[], int[], int[], int[], int[], int[], bigint[], bigint[],
+    bigint[], uuid[], text[], int[], text[], bigint[], bigint[], bigint[], bigint[],
+    bigint[], uuid[], bigint[], text[], int[], bigint[],
+    bigint[], bigint[], bigint[], text,
+    bigint[], text[], text[], int[], bytea[], text
 ) AS
 WITH part AS (
     SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
@@ -39,7 +45,7 @@ WITH part AS (
     UPDATE events AS e
        SET version = p.version, capacity = p.capacity, available = p.available, booked = p.booked,
            held = p.held, offered = p.offered, waiting = p.waiting, waiting_tickets = p.waiting_tickets,
-           changed_at = p.changed_at
+           changed_at = {_time("p.changed_at")}
       FROM part AS p
      WHERE e.id = p.event_id AND e.version = p.base AND e.owner_epoch = p.epoch AND p.version > p.base
     RETURNING e.id
@@ -49,14 +55,17 @@ WITH part AS (
 ), added AS (
     INSERT INTO orders
            (event_id, order_id, customer, quantity, status, place, version, created_at, expires_at)
-    SELECT o.* FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21) AS o (event_id)
+    SELECT o.event_id, order_id, customer, quantity, status, place, version,
+           {_time("created_at")}, {_time("expires_at")}
+      FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21)
+        AS o (event_id, order_id, customer, quantity, status, place, version, created_at, expires_at)
       JOIN moved ON id = o.event_id
 ), altered AS ( -- a new status says all about place and end; without one, the order keeps them
     UPDATE orders AS o
        SET version = a.version,
            status = coalesce(a.status, o.status), quantity = coalesce(a.quantity, o.quantity),
            place = CASE WHEN a.status IS NULL THEN o.place END,
-           expires_at = CASE WHEN a.status IS NULL THEN o.expires_at ELSE a.expires_at END
+           expires_at = CASE WHEN a.status IS NULL THEN o.expires_at ELSE {_time("a.expires_at")} END
       FROM unnest($22, $23, $24, $25, $26, $27)
         AS a (event_id, order_id, version, status, quantity, expires_at)
       JOIN moved ON id = a.event_id
@@ -64,12 +73,14 @@ WITH part AS (
     RETURNING 1
 ), logged AS (
     INSERT INTO changes (event_id, version, at, body)
-    SELECT c.* FROM unnest($28, $29, $30, $31) AS c (event_id)
+    SELECT c.event_id, version, {_time("at")}, CAST(body AS json)
+      FROM unnest($28, $29, $30, string_to_array($31, chr(1))) AS c (event_id, version, at, body)
       JOIN moved ON id = c.event_id
 ), recorded AS ( -- a key that is there already refuses the whole transaction: it had its effect before
     INSERT INTO replies (caller, key, position, fingerprint, answer, at)
-    SELECT r.caller, r.key, r.position, r.fingerprint, r.answer, now()
-      FROM unnest($32, $33, $34, $35, $36, $37) AS r (event_id, caller, key, position, fingerprint, answer)
+    SELECT r.caller, r.key, r.position, r.fingerprint, CAST(r.answer AS json), now()
+      FROM unnest($32, $33, $34, $35, $36, string_to_array($37, chr(1)))
+        AS r (event_id, caller, key, position, fingerprint, answer)
       JOIN (SELECT id FROM moved UNION ALL SELECT id FROM unmoved) AS fenced ON fenced.id = r.event_id
 )
 SELECT id, (SELECT count(*) FROM altered) FROM moved UNION ALL SELECT id, 0 FROM unmoved
@@ -192,7 +203,7 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
             part.status.offered,
             part.status.waiting,
             part.status.waiting_tickets,
-            timestamp(part.changes[-1].at) if part.changes else "epoch",
+            part.changes[-1].at if part.changes else 0,
         )
         for part in parts
     ]
@@ -205,8 +216,8 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
             row.status,
             "NULL" if row.place is None else row.place,
             row.version,
-            timestamp(row.created_at),
-            "NULL" if row.expires_at is None else timestamp(row.expires_at),
+            row.created_at,
+            "NULL" if row.expires_at is None else row.expires_at,
         )
         for event_id, of_event in rows.items()
         for order_id, row in of_event.added.items()
@@ -218,13 +229,13 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
             update.version,
             "NULL" if update.status is None else update.status,
             "NULL" if update.quantity is None else update.quantity,
-            "NULL" if update.expires_at is None else timestamp(update.expires_at),
+            "NULL" if update.expires_at is None else update.expires_at,
         )
         for event_id, of_event in rows.items()
         for order_id, update in of_event.altered.items()
     ]
     changes = [
-        (part.lease.event_id, change.version, timestamp(change.at), encode(change).decode())
+        (part.lease.event_id, change.version, change.at, encode(change).decode())
         for part in parts
         for change in part.changes
     ]
@@ -232,8 +243,8 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
         *_columns(events, 12),
         *_columns(added, 9, texts=(2,)),
         *_columns(altered, 6),
-        *_columns(changes, 4, texts=(3,)),
-        *_columns([record for part in parts for record in _records(part)], 6, texts=(1, 2, 4, 5)),
+        *_columns(changes, 4, documents=3),
+        *_columns([record for part in parts for record in _records(part)], 6, texts=(1, 2, 4), documents=5),
     ]
 
 
@@ -252,12 +263,19 @@ def _records(part: Part) -> Iterator[tuple[Any, ...]]:
             )
 
 
-def _columns(rows: Sequence[tuple[Any, ...]], width: int, texts: Sequence[int] = ()) -> Iterable[str]:
-    """Array literals of the rows' columns. What is not in `texts` is a number, an id, a time or a name of
-    ours, and needs no quotes.
+def _columns(
+    rows: Sequence[tuple[Any, ...]], width: int, texts: Sequence[int] = (), documents: int | None = None
+) -> Iterator[str]:
+    """Array literals of the rows' columns. What is not in `texts` is a number, an id or a name of ours, and
+    needs no quotes. Those in `documents` are JSON, which has no control characters: one of those parts them.
     """
     for number, column in enumerate(zip(*rows, strict=True) if rows else [()] * width):
-        yield array_of_texts(column) if number in texts else "{" + ",".join(map(str, column)) + "}"
+        if number in texts:
+            yield array_of_texts(column)
+        elif number == documents:
+            yield "\1".join(column)
+        else:
+            yield "{" + ",".join(map(str, column)) + "}"
 
 
 def array_of_texts(texts: Sequence[str]) -> str:

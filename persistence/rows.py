@@ -72,12 +72,12 @@ class OrderRows:
     def fold(self, change: Change) -> None:
         """Take in the next change."""
         match change:
-            case TicketsBooked(version, at, order_id, customer, quantity):
-                self.added[order_id] = OrderRow(customer, quantity, "confirmed", None, None, version, at)
-            case CustomerWaitlisted(version, at, order_id, customer, quantity):
-                self.added[order_id] = OrderRow(customer, quantity, "waitlisted", version, None, version, at)
-            case TicketsHeld(version, at, order_id, customer, quantity, end):
-                self.added[order_id] = OrderRow(customer, quantity, "held", None, end, version, at)
+            case TicketsBooked():
+                self._add(change, "confirmed", None, None)
+            case CustomerWaitlisted():
+                self._add(change, "waitlisted", change.version, None)
+            case TicketsHeld():
+                self._add(change, "held", None, change.expires_at)
             case OrderConfirmed(version, _, order_id):
                 self._move(order_id, version, "confirmed")
             case HoldExtended(version, _, order_id, end):
@@ -100,6 +100,17 @@ class OrderRows:
                 pass
             case _:
                 assert_never(change)
+
+    def _add(
+        self,
+        change: TicketsBooked | CustomerWaitlisted | TicketsHeld,
+        status: str,
+        place: int | None,
+        end: Instant | None,
+    ) -> None:
+        self.added[change.order_id] = OrderRow(
+            change.customer, change.quantity, status, place, end, change.version, change.at
+        )
 
     def _promote(self, promoted: Iterable[Promotion], version: int) -> None:
         for promotion in promoted:
