@@ -143,6 +143,31 @@ async def test_killed_under_load_it_keeps_every_answer_and_nothing_else(
         assert own_server.status(event)["version"] == len(log.changes)
 
 
+async def test_whoever_asks_again_after_a_kill_has_booked_once(own_server: Server, database_url: str) -> None:
+    events = [own_server.event(tickets=300) for _ in range(3)]
+    bodies = {f"key-{n}": {"eventId": events[n % 3], "userId": f"user-{n}"} for n in range(1_500)}
+    async with crowd(own_server) as clients:
+
+        def kill_in_the_middle() -> None:
+            if len(clients.seen) == 500:
+                own_server.process.send_signal(signal.SIGKILL)
+
+        clients.when_answered = kill_in_the_middle
+        first = await at_once(*(clients.ask("/book", key=key, **body) for key, body in bodies.items()))
+        await asyncio.to_thread(own_server.process.wait)
+        await asyncio.to_thread(own_server.start)
+    assert any(each.status == NO_ANSWER for each in first), "not vacuous"
+    async with crowd(own_server) as clients:
+        again = await at_once(*(clients.ask("/book", key=key, **body) for key, body in bodies.items()))
+    assert {each.status for each in again} == {201, 202}
+    for once, twice in zip(first, again, strict=True):
+        assert once.status == NO_ANSWER or (once.status, once.answer) == (twice.status, twice.answer)
+    for event in events:
+        log = Log(database_url, event)
+        log.check(of([*first, *again], event))
+        assert len(log.order_ids) == 500
+
+
 async def test_sigterm_under_load_answers_all_that_it_took_in(own_server: Server, database_url: str) -> None:
     events = [own_server.event(tickets=200) for _ in range(3)]
     began = time.monotonic()
