@@ -1,17 +1,26 @@
--- wrk's script: books one ticket a request, for a new customer each time.
---   wrk -t1 -c64 -d10s -s bench/book.lua http://127.0.0.1:3000 -- EVENT_ID
--- Counts what was not 201 by status, since wrk itself only counts what is not 2xx or 3xx.
-local event, count, other = "1", 0, {}
+-- wrk's script: books one ticket a request, or so many in a batch, each for a new customer.
+--   wrk -t1 -c64 -d10s -s bench/book.lua http://127.0.0.1:3000 -- EVENT_ID [TICKETS_IN_A_BATCH]
+local event, batch, count = "1", nil, 0
 local headers = { ["Content-Type"] = "application/json" }
 
 function init(args)
-  event = args[1] or event
+  event, batch = args[1] or event, tonumber(args[2])
   math.randomseed(os.time())
   run = string.format("%06x", math.random(0, 0xffffff))
 end
 
-function request()
+function booking(more)
   count = count + 1
-  local body = '{"eventId":"' .. event .. '","userId":"' .. run .. "-" .. count .. '","quantity":1}'
-  return wrk.format("POST", "/book", headers, body)
+  return "{" .. more .. '"eventId":"' .. event .. '","userId":"' .. run .. "-" .. count .. '","quantity":1}'
+end
+
+function request()
+  if not batch then
+    return wrk.format("POST", "/book", headers, booking(""))
+  end
+  local commands = {}
+  for number = 1, batch do
+    commands[number] = booking('"do":"book",')
+  end
+  return wrk.format("POST", "/batch", headers, '{"commands":[' .. table.concat(commands, ",") .. "]}")
 end

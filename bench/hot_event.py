@@ -1,9 +1,10 @@
 """Durable bookings per second on one hot event, as a ratio to a handler that does nothing.
 
-    python bench/hot_event.py [--seconds 8] [--rounds 3] [--connections 64 256]
+    python bench/hot_event.py [--seconds 8] [--rounds 3] [--connections 64 256] [--batch 100]
 
 Starts `boxoffice serve` on a throw-away embedded database and `do_nothing.py` beside it, and lets wrk load
-the two in turn, so that a machine that slows down slows both. Prints each round and the median ratio.
+the two in turn, so that a machine that slows down slows both. Prints each round and the median ratio. With
+`--batch`, so many bookings travel in one request; each still counts against a request that does nothing.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
-CAPACITY = 10_000_000
+CAPACITY = 10_000_000  # more than is ever booked here
 
 
 @contextmanager
@@ -50,10 +51,17 @@ def post(url: str, body: dict[str, object]) -> dict[str, object]:
         return found
 
 
-def wrk(url: str, event_id: str, connections: int, seconds: int) -> tuple[float, str, int]:
+def booked(url: str, event_id: str) -> int:
+    """How many tickets of the event are booked."""
+    with urllib.request.urlopen(f"{url}/status/{event_id}", timeout=10) as answer:
+        return int(json.load(answer)["bookedTickets"])
+
+
+def wrk(url: str, event_id: str, connections: int, seconds: int, batch: int = 0) -> tuple[float, str, int]:
     """Requests per second, the 99th percentile as wrk writes it, and how many answers were no success."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(HERE / "book.lua")]
-    said = subprocess.run([*command, url, "--", event_id], capture_output=True, text=True, check=True).stdout
+    command += [url, "--", event_id, *([str(batch)] if batch else [])]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
     p99 = re.search(r"99%\s+(\S+)", said)
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
@@ -62,13 +70,16 @@ def wrk(url: str, event_id: str, connections: int, seconds: int) -> tuple[float,
     return float(rate[1]), p99[1], int(failed[1]) if failed else 0
 
 
-def compare(url: str, ceiling: str, connections: int, rounds: int, seconds: int) -> float:
-    """Load both in turn; the median of the ratios."""
+def compare(url: str, ceiling: str, connections: int, rounds: int, seconds: int, batch: int) -> float:
+    """Load both in turn; the median of the ratios. What counts is what the event says is booked."""
     ratios = []
     event_id = str(post(f"{url}/initialize", {"eventName": "Hot", "totalTickets": CAPACITY})["eventId"])
     for number in range(rounds + 1):
-        bookings, p99, failed = wrk(url, event_id, connections, seconds if number else 2)
-        nothing, nothing_p99, _ = wrk(ceiling, event_id, connections, seconds if number else 2)
+        lasts = seconds if number else 2
+        before = booked(url, event_id)
+        _, p99, failed = wrk(url, event_id, connections, lasts, batch)
+        bookings = (booked(url, event_id) - before) / lasts
+        nothing, nothing_p99, _ = wrk(ceiling, event_id, connections, lasts)
         if failed:
             raise SystemExit(f"{failed} bookings were refused")
         if not number:
@@ -88,6 +99,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--connections", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--batch", type=int, default=0, help="bookings in one request; 0: each has its own")
     parser.add_argument("--temporary", default="/var/tmp", help="folder for the throw-away database")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -100,7 +112,7 @@ def main() -> None:
         with running("is open at", *serve) as line, running("do nothing at", *do_nothing) as other:
             url, ceiling = line.split("is open at ")[1].split(",")[0], other.split()[-1]
             for connections in options.connections:
-                ratio = compare(url, ceiling, connections, options.rounds, options.seconds)
+                ratio = compare(url, ceiling, connections, options.rounds, options.seconds, options.batch)
                 print(f"{connections:>4} connections  median ratio {ratio:.2f}", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
