@@ -30,6 +30,11 @@ from boxoffice.actors.ports import (
 )
 from boxoffice.actors.values import Instant
 
+EXPIRIES_PER_ENTRY = 1_000
+"""Holds and offers whose ends go to the journal as one: it writes an entry in one transaction, for which
+the other events wait.
+"""
+
 
 class Requests(msgspec.Struct, frozen=True):
     """What arrived for one event in one tick of the event loop, in order, stamped with its time."""
@@ -109,10 +114,10 @@ class EventActor(PooledActor):
             self._serve(inventory, self._early.popleft())
 
     def _serve(self, inventory: Inventory, message: Requests) -> None:
-        base_version = inventory.version
-        changes: list[Change] = []
         answers: list[Answered] = []
         try:
+            changes = self._end_overdue(inventory, message.now)
+            base_version = inventory.version - len(changes)
             for request in message.requests:
                 decision = inventory.handle(request.command, message.now)
                 changes += decision.changes
@@ -120,9 +125,19 @@ class EventActor(PooledActor):
             status, next_expiry = inventory.status, inventory.next_expiry
             self._journal.append(Entry(self._lease, base_version, changes, status, answers, next_expiry))
         except BaseException:
-            # Nothing of this message has left this actor, and nothing will.
+            # Nothing of what this message asks has left this actor, and nothing will.
             self._refuse([message], NotApplied("the event's actor failed"))
             raise
+
+    def _end_overdue(self, inventory: Inventory, now: Instant) -> list[Change]:
+        """End what is overdue. A multitude goes to the journal in pieces; what is left over is returned."""
+        while True:
+            base_version = inventory.version
+            ended = inventory.end_overdue(now, EXPIRIES_PER_ENTRY)
+            if len(ended) < EXPIRIES_PER_ENTRY:
+                return ended
+            status, next_expiry = inventory.status, inventory.next_expiry
+            self._journal.append(Entry(self._lease, base_version, ended, status, [], next_expiry))
 
     def _end(self, answer: Answer, *, refused: Answer | None = None, gone: bool = False) -> None:
         self._take_leave(answer, refused=refused, gone=gone)

@@ -211,14 +211,19 @@ class Inventory:
 
     def handle(self, command: Command, now: Instant) -> Decision:
         """Everything that `command` does at `now`, done: what is overdue ends first, then it is decided."""
-        ended: list[Change] = []
-        while self._orders.first_expiry is not None and (expired := self._first_overdue(now)) is not None:
-            self.apply(expired)
-            ended.append(expired)
+        ended = self.end_overdue(now) if self._orders.first_expiry is not None else None
         decision = self.decide(command, now)
         for change in decision.changes:
             self.apply(change)
         return Decision((*ended, *decision.changes), decision.answer) if ended else decision
+
+    def end_overdue(self, now: Instant, most: int | None = None) -> list[Change]:
+        """End what is overdue at `now`, the longest overdue first; not more than `most`, if that is given."""
+        ended: list[Change] = []
+        while len(ended) != most and (expired := self._first_overdue(now)) is not None:
+            self.apply(expired)
+            ended.append(expired)
+        return ended
 
     # --- deciding: nothing below this line changes anything --------------------------------------
 

@@ -38,8 +38,11 @@ from boxoffice.persistence.batch import Part, prepare, write
 
 log = logging.getLogger(__name__)
 
-BATCH_ANSWERS_MAX = 2_000
-"""Requests in one transaction at the most: bounds how long the first of them waits for the last."""
+BATCH_MAX = 2_000
+"""Requests, or changes that nobody asked for, in one transaction; it may be more by one entry.
+
+Bounds how long the first of them waits for the last.
+"""
 
 Connect = Callable[[], psycopg2.extensions.connection]
 
@@ -111,9 +114,10 @@ class GroupCommitJournal:
         with self._wake:
             while not self._pending and not self._stopping:
                 self._wake.wait()
-            taken = answers = 0
-            while taken < len(self._pending) and answers < BATCH_ANSWERS_MAX:
-                answers += len(self._pending[taken].answers)
+            taken = size = 0
+            while taken < len(self._pending) and size < BATCH_MAX:
+                entry = self._pending[taken]
+                size += max(len(entry.answers), len(entry.changes))
                 taken += 1
             batch, self._pending = self._pending[:taken], self._pending[taken:]
             self._ended = not batch

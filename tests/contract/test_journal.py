@@ -2,6 +2,8 @@
 
 import threading
 
+import msgspec
+
 from boxoffice.actors.changes import CustomerWaitlisted, OrderCancelled, TicketsBooked
 from boxoffice.actors.messages import (
     Booked,
@@ -13,7 +15,7 @@ from boxoffice.actors.messages import (
     Waitlisted,
 )
 from boxoffice.actors.values import CustomerId, EventId
-from boxoffice.persistence.journal import BATCH_ANSWERS_MAX, GroupCommitJournal
+from boxoffice.persistence.journal import BATCH_MAX, GroupCommitJournal
 from tests.contract.conftest import MakeJournal
 from tests.contract.faults import Faults, Held
 from tests.contract.support import (
@@ -231,12 +233,26 @@ def test_two_thousand_bookings_in_one_append(
 def test_more_than_a_batch_holds_is_written_in_order_by_several(
     waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
 ) -> None:
-    owner, per_entry = Owner(), BATCH_ANSWERS_MAX // 4
+    owner, per_entry = Owner(), BATCH_MAX // 4
     entries = [owner.open()] + [owner.decide(*(book() for _ in range(per_entry))) for _ in range(9)]
     for entry in entries:
         waiting_journal.append(entry)
     waiting_journal.start()
     assert outlet.answers(1 + 9 * per_entry) == answers_of(*entries)
+    assert stored.is_as(owner)
+    assert len(stored.transactions("changes")) > 1
+
+
+def test_what_nobody_asked_for_is_written_by_several_too(
+    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+) -> None:
+    owner, per_entry = Owner(), BATCH_MAX // 4
+    entries = [owner.open(10_000)] + [owner.decide(*(book() for _ in range(per_entry))) for _ in range(9)]
+    silent = [msgspec.structs.replace(entry, answers=[]) for entry in entries[:-1]]
+    for entry in (*silent, entries[-1]):
+        waiting_journal.append(entry)
+    waiting_journal.start()
+    assert outlet.answers(per_entry) == answers_of(entries[-1])
     assert stored.is_as(owner)
     assert len(stored.transactions("changes")) > 1
 

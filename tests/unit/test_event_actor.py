@@ -15,7 +15,7 @@ from boxoffice.actors.changes import (
     TicketsBooked,
 )
 from boxoffice.actors.dispatcher import MESSAGES_PER_TURN, Dispatcher
-from boxoffice.actors.event_actor import EventActor, NotLoaded, Requests
+from boxoffice.actors.event_actor import EXPIRIES_PER_ENTRY, EventActor, NotLoaded, Requests
 from boxoffice.actors.inventory import Decision, Inventory
 from boxoffice.actors.messages import (
     Answer,
@@ -265,6 +265,21 @@ def test_a_tick_is_answered_through_the_journal_like_everything_else(stage: NewS
     assert late.changes == [OrderExpired(4, after(30), OrderId("ann"), promoted)]
     assert late.next_expiry is None
     assert [each.answers[0].answer for each in (early, late)] == [Ticked(3), Ticked(4)]
+
+
+def test_a_multitude_ends_in_several_entries_and_the_last_one_has_the_answers(stage: NewStage) -> None:
+    many = 2 * EXPIRIES_PER_ENTRY + 7
+    actor = stage(on_sale(many))
+    actor.ask(*(hold(f"{number}", 30 + number % 2) for number in range(many)))
+    actor.ask(book("bob", many), now=after(31))
+    first, second, last = actor.journal.entries[1:]
+    assert [len(entry.changes) for entry in (first, second, last)] == [EXPIRIES_PER_ENTRY] * 2 + [8]
+    assert [entry.base_version for entry in (second, last)] == [first.status.version, second.status.version]
+    assert (first.base_version, last.status.version) == (1 + many, 2 + 2 * many)
+    assert [entry.status.held for entry in (first, second, last)] == [EXPIRIES_PER_ENTRY + 7, 7, 0]
+    assert (first.next_expiry, second.next_expiry, last.next_expiry) == (after(30), after(31), None)
+    assert first.answers == second.answers == []
+    assert actor.decided[many:] == [Booked]
 
 
 def test_an_event_that_is_loaded_says_when_its_next_hold_ends(stage: NewStage) -> None:
