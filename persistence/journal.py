@@ -25,8 +25,11 @@ What is wrong with one event is not the others' fault: a refused batch is writte
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import count
+from operator import itemgetter
 
 import psycopg2
 import psycopg2.extensions
@@ -110,16 +113,15 @@ class GroupCommitJournal:
             self._outlet.deliver(settled)
 
     def _take(self) -> list[Entry]:
-        """All that waits, up to the bound; waits for it. Empty only at the end."""
+        """All that waits, up to the bound, events in turn; waits for it. Empty only at the end."""
         with self._wake:
             while not self._pending and not self._stopping:
                 self._wake.wait()
-            taken = size = 0
-            while taken < len(self._pending) and size < BATCH_MAX:
-                entry = self._pending[taken]
-                size += max(len(entry.answers), len(entry.changes))
-                taken += 1
-            batch, self._pending = self._pending[:taken], self._pending[taken:]
+            batch: list[Entry] = self._pending
+            left: list[Entry] = []
+            if sum(map(_size, batch)) > BATCH_MAX:
+                batch, left = _divided(_in_turn(batch))
+            self._pending = left
             self._ended = not batch
         return batch
 
@@ -200,6 +202,27 @@ class GroupCommitJournal:
         if connection is not None:
             with suppress(psycopg2.Error):
                 connection.close()
+
+
+def _size(entry: Entry) -> int:
+    return max(len(entry.answers), len(entry.changes))
+
+
+def _in_turn(entries: Sequence[Entry]) -> list[Entry]:
+    """Every event's first entry, then every event's second, and so on: nobody waits behind another's many."""
+    turns: defaultdict[EventId, count[int]] = defaultdict(count)
+    turn_of = [next(turns[entry.lease.event_id]) for entry in entries]
+    return [entry for _, entry in sorted(zip(turn_of, entries, strict=True), key=itemgetter(0))]
+
+
+def _divided(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
+    """As many as one transaction takes, and the others."""
+    size = 0
+    for number, entry in enumerate(entries):
+        if size >= BATCH_MAX:
+            return entries[:number], entries[number:]
+        size += _size(entry)
+    return entries, []
 
 
 def _is_refusal(failure: BaseException, connection: psycopg2.extensions.connection) -> bool:

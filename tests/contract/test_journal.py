@@ -257,6 +257,23 @@ def test_what_nobody_asked_for_is_written_by_several_too(
     assert len(stored.transactions("changes")) > 1
 
 
+def test_nobody_waits_behind_the_many_of_another_event(
+    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+) -> None:
+    crowded, other = Owner(), Owner(OTHER)
+    many = [crowded.open(100_000)] + [crowded.decide(*(book() for _ in range(1_000))) for _ in range(9)]
+    few = [other.open(5, book("ann")), other.decide(book("bob"))]
+    for entry in (*many, *few):
+        waiting_journal.append(entry)
+    waiting_journal.start()
+    outlet.answers(1 + 9_000 + 3)
+    first = [each for each in outlet.settled if each.lease is other.lease]
+    assert outlet.settled.index(first[-1]) <= 4, "with the first thousands of the others, not after them"
+    assert [each.answer for settled in first for each in settled.answers] == answers_of(*few)
+    assert stored.is_as(crowded)
+    assert stored.is_as(other)
+
+
 def test_stop_writes_all_that_was_appended(
     waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
 ) -> None:
