@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check types bench bench-hot bench-rebuild clean
+.PHONY: help serve test check types bench bench-hot bench-rebuild bench-waiting clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -31,13 +31,16 @@ types: # links under which mypy sees the packages by their real names
 	@mkdir -p build/types/boxoffice
 	@for folder in actors http persistence; do ln -sfn ../../../$$folder build/types/boxoffice/$$folder; done
 
-bench: bench-hot bench-rebuild ## Measure the hot path and the rebuild (needs wrk)
+bench: bench-hot bench-rebuild bench-waiting ## Measure the hot path, the rebuild and the line (needs wrk)
 
 bench-hot: $(VENV)/.installed ## Durable bookings per second on one event, as a ratio to a handler that does nothing
 	$(BIN)/python bench/hot_event.py $(ARGS)
 
 bench-rebuild: $(VENV)/.installed ## How fast 500,000 live orders come back at start-up, and what they weigh
 	$(BIN)/python bench/rebuild.py $(ARGS)
+
+bench-waiting: $(VENV)/.installed ## What 100,000 in line cost, as a ratio to a thousand
+	$(BIN)/python bench/waiting_list.py $(ARGS)
 
 clean: ## Remove the virtual environment and what the tools leave behind (never your data)
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -211,7 +211,8 @@ class Inventory:
 
     def handle(self, command: Command, now: Instant) -> Decision:
         """Everything that `command` does at `now`, done: what is overdue ends first, then it is decided."""
-        ended = self.end_overdue(now) if self._orders.first_expiry is not None else None
+        first = self._orders.first_expiry
+        ended = self.end_overdue(now) if first is not None and first[0] <= max(now, self._at) else None
         decision = self.decide(command, now)
         for change in decision.changes:
             self.apply(change)

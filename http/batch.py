@@ -53,7 +53,7 @@ class Batches:
     async def batch(self, request: web.Request) -> web.Response:
         """Many commands, each with its own outcome, in their order."""
         raws = split(await read_json(request.clone(client_max_size=SIZE_MAX)))
-        entries = [_read(raw, f"/commands/{position}") for position, raw in enumerate(raws)]
+        entries = [_read(raw, _pointer(position)) for position, raw in enumerate(raws)]
         read = [raw if isinstance(e, ProblemError) else e for raw, e in zip(raws, entries, strict=True)]
         key = key_of(request, read)
         request_id = request_id_of(request)
@@ -70,11 +70,10 @@ class Batches:
         begun = []
         for position, entry in enumerate(entries):
             own = None if key is None else msgspec.structs.replace(key, position=position)
-            begun.append(await self._begin(entry, position, own, answered.get(position)))
+            begun.append(await self._begin(entry, _pointer(position), own, answered.get(position)))
         return ResultsBody([await self._result(each, request_id) for each in begun])
 
-    async def _begin(self, entry: _Entry, position: int, key: Key | None, before: Answer | None) -> _Begun:
-        at = f"/commands/{position}"
+    async def _begin(self, entry: _Entry, at: str, key: Key | None, before: Answer | None) -> _Begun:
         try:
             if isinstance(entry, ProblemError):
                 raise entry
@@ -102,6 +101,10 @@ class Batches:
         except ProblemError as problem:
             return ResultBody(problem.status, problem.document(request_id))
         return ResultBody(reply.status, reply.body)
+
+
+def _pointer(position: int) -> str:
+    return f"/commands/{position}"
 
 
 def _read(raw: bytes, at: str) -> _Entry:

@@ -7,7 +7,6 @@ what it folds with what the tables hold.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, assert_never
 
 import msgspec
@@ -133,7 +132,6 @@ class OrderRows:
         return self.altered.setdefault(order_id, OrderUpdate(0))
 
 
-@lru_cache(maxsize=64)  # a batch has a handful of distinct times
 def timestamp(at: Instant) -> str:
     """`at` as PostgreSQL reads a timestamptz, to the microsecond."""
     seconds, micros = divmod(at, 1_000_000)
