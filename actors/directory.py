@@ -1,9 +1,10 @@
 """The one door to the events: finds an event's actor, or has one made, and bounds what is under way.
 
-Activates an event when somebody asks for it, tells it when a hold of its is overdue, forgets its actor when
-it has ended or has been idle for long, and keeps a contradictory event shut for a while (quarantine). Also
-keeps the committed view: the last durable status of every resident event, which readers may look at
-without asking its actor.
+Activates an event when somebody asks for it, tells it when a hold of its is overdue, and forgets its actor
+when it has ended or has been idle for long. Keeps an event shut for a while that contradicts itself or fails
+again and again (quarantine), and one that another server has taken over, so that the two do not take it from
+each other in turn. Also keeps the committed view: the last durable status of every resident event, which
+readers may look at without asking its actor.
 
 Not thread-safe, and need not be: one thread, the event loop's, calls all of it.
 """
@@ -12,6 +13,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from itertools import cycle
+from random import Random
 from typing import Any
 
 import msgspec
@@ -21,7 +23,7 @@ from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.event_actor import EventActor, Requests
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.loader import Load, Loader
-from boxoffice.actors.messages import Answer, EventUnavailable, NotApplied, Overloaded, Tick
+from boxoffice.actors.messages import Answer, EventMoved, EventUnavailable, NotApplied, Overloaded, Tick
 from boxoffice.actors.ports import Corrupt, Journal, Lease, Outlet, Recovered, Recovery, Request, Settled
 from boxoffice.actors.timer import ExpiryTimer
 from boxoffice.actors.values import EventId, EventStatus, Instant
@@ -47,7 +49,15 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     idle_max_s: float = 3_600.0
     """An event nobody asked for this long is forgotten; the next request loads it again."""
     quarantine_s: float = 30.0
-    """A contradictory event is looked at again after this long: an operator may have mended it."""
+    """An event that is shut is looked at again after this long: an operator may have mended it."""
+    failures_max: int = 3
+    failures_within_s: float = 60.0
+    """An event that fails so often in so long is shut."""
+    moved_s: float = 1.0
+    moved_max_s: float = 30.0
+    """An event that another server took over is left to it for about so long, and twice as long each time
+    that it happens again, up to the second; give or take a half, so that no two servers keep in step.
+    """
 
 
 class Resident(msgspec.Struct):
@@ -57,6 +67,20 @@ class Resident(msgspec.Struct):
     actor: pykka.ActorRef[EventActor]
     used_at_s: float
     status: EventStatus | None = None
+
+
+class Shut(msgspec.Struct, frozen=True):
+    """An event that is not asked until then, on the monotonic clock, and what its askers are told."""
+
+    answer: Answer
+    until_s: float
+
+
+class Troubles(msgspec.Struct):
+    """How often something has happened to an event of late, and when it did last."""
+
+    count: int
+    last_s: float
 
 
 class Directory:
@@ -70,6 +94,7 @@ class Directory:
         outlet: Outlet,
         monotonic_s: Callable[[], float],
         bounds: Bounds,
+        chance: Random | None = None,
     ) -> None:
         self._dispatcher = dispatcher
         self._journal = journal
@@ -78,7 +103,10 @@ class Directory:
         self._bounds = bounds
         self._residents: OrderedDict[EventId, Resident] = OrderedDict()  # the longest unused first
         self._timer = ExpiryTimer()
-        self._shut: dict[EventId, tuple[Answer, float]] = {}
+        self._chance = chance or Random()  # noqa: S311 - how long to wait is no secret
+        self._shut: dict[EventId, Shut] = {}
+        self._failures: dict[EventId, Troubles] = {}
+        self._losses: dict[EventId, Troubles] = {}
         self._in_flight: dict[EventId, int] = {}
         self._in_flight_total = 0
         self._closing = False
@@ -97,8 +125,11 @@ class Directory:
             return Overloaded()
         if self._closing:
             return NotApplied("the server is shutting down")
-        if self._shut and (shut := self._shut.get(event_id)) is not None and self._monotonic_s() < shut[1]:
-            return shut[0]
+        if self._shut and (shut := self._shut.get(event_id)) is not None:
+            if self._monotonic_s() < shut.until_s:
+                return shut.answer
+            if isinstance(shut.answer, EventMoved):
+                del self._shut[event_id]
         self._in_flight_total += 1
         self._in_flight[event_id] = in_flight + 1
         return None
@@ -128,14 +159,23 @@ class Directory:
     def refusal(self, event_id: EventId) -> Answer | None:
         """What those are told who only look at an event that is shut, until it has been loaded again.
 
-        Their looking has it loaded again, once its quarantine is over.
+        Their looking has it loaded again, once its quarantine is over. One that has only moved is as good to
+        look at as any other: in the database.
         """
         shut = self._shut.get(event_id)
-        if shut is None:
+        if shut is None or isinstance(shut.answer, EventMoved):
             return None
-        if self._monotonic_s() >= shut[1] and event_id not in self._residents and not self._closing:
+        if self._monotonic_s() >= shut.until_s and event_id not in self._residents and not self._closing:
             self._activate(event_id)
-        return shut[0]
+        return shut.answer
+
+    @property
+    def quarantined(self) -> dict[EventId, str]:
+        """The events that are shut because of what is wrong with them, and why."""
+        answers = {event_id: shut.answer for event_id, shut in self._shut.items()}
+        return {
+            each: answer.reason for each, answer in answers.items() if isinstance(answer, EventUnavailable)
+        }
 
     def end_overdue(self, now: Instant) -> None:
         """Tell events whose holds or offers are overdue at `now`. Call it a few times a second.
@@ -150,6 +190,16 @@ class Directory:
     def in_flight(self) -> int:
         """How many requests are admitted and not settled."""
         return self._in_flight_total
+
+    @property
+    def residents(self) -> int:
+        """How many events have an actor."""
+        return len(self._residents)
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing is admitted any more."""
+        return self._closing
 
     # --- coming and going ------------------------------------------------------------------------
 
@@ -177,6 +227,8 @@ class Directory:
                 self._timer.set(event_id, None)
             if settled.ended:
                 self._forget(resident)
+        if settled.failed:
+            self._failed(event_id)
         if settled.refused is not None:
             self._shut_out(event_id, settled.refused)
 
@@ -218,7 +270,9 @@ class Directory:
         return resident
 
     def _settle_in(self, lease: Lease, inventory: Inventory | None) -> Resident:
-        actor = EventActor.start(self._dispatcher, lease, self._journal, self._outlet, inventory)
+        actor = EventActor.start(
+            self._dispatcher, lease, self._journal, self._outlet, self._monotonic_s, inventory
+        )
         resident = self._residents[lease.event_id] = Resident(lease, actor, self._monotonic_s())
         return resident
 
@@ -230,9 +284,36 @@ class Directory:
         del self._residents[resident.lease.event_id]
         resident.actor.stop(block=False)
 
+    def _failed(self, event_id: EventId) -> None:
+        """Shut an event that fails again and again; the first times it is only rebuilt."""
+        failures = self._count(self._failures, event_id, self._bounds.failures_within_s)
+        if failures >= self._bounds.failures_max:
+            self._shut_out(event_id, EventUnavailable(f"it failed {failures} times in a short while"))
+
     def _shut_out(self, event_id: EventId, answer: Answer) -> None:
-        log.error("event %s is refused: %s", event_id, answer)
-        self._shut[event_id] = (answer, self._monotonic_s() + self._bounds.quarantine_s)
+        if isinstance(answer, EventMoved):
+            shut_s = self._leave_alone_s(event_id)
+            log.warning("event %s is another server's, and left alone for %.1f s", event_id, shut_s)
+        else:
+            shut_s = self._bounds.quarantine_s
+            log.error("event %s is refused: %s", event_id, answer)
+        self._shut[event_id] = Shut(answer, self._monotonic_s() + shut_s)
+
+    def _leave_alone_s(self, event_id: EventId) -> float:
+        """How long an event is left to the server that took it over: longer each time."""
+        losses = self._count(self._losses, event_id, 10 * self._bounds.moved_max_s)
+        longest_s = min(self._bounds.moved_max_s, self._bounds.moved_s * 2.0 ** min(losses - 1, 30))
+        return longest_s * self._chance.uniform(0.5, 1.5)
+
+    def _count(self, troubles: dict[EventId, Troubles], event_id: EventId, within_s: float) -> int:
+        """Count one more, unless the last is so long ago that it is the first again."""
+        now_s = self._monotonic_s()
+        found = troubles.setdefault(event_id, Troubles(0, now_s))
+        if now_s - found.last_s > within_s:
+            found.count = 0
+        found.count += 1
+        found.last_s = now_s
+        return found.count
 
     def _count_down(self, event_id: EventId, answered: int) -> None:
         self._in_flight_total -= answered

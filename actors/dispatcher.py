@@ -15,6 +15,7 @@ What differs from Pykka's own actor types, on purpose:
   whoever starts one keeps its reference.
 """
 
+import logging
 import queue
 import sys
 import threading
@@ -24,6 +25,8 @@ from typing import Any, Self, cast
 
 import pykka
 from pykka._envelope import Envelope
+
+log = logging.getLogger(__name__)
 
 MESSAGES_PER_TURN = 16
 """How many messages an actor may handle before others get the thread. A message carries a batch."""
@@ -58,7 +61,11 @@ class Dispatcher:
         while True:
             turn = self._ready.get()
             if turn is not None:
-                turn()
+                try:
+                    turn()
+                except BaseException:  # no memory, say, between two actors: the thread is for all of them
+                    log.exception("a turn failed, and is taken again")
+                    self._ready.put(turn)
                 continue
             done = self._ready.empty()  # if not, an actor with much to do has asked for another turn
             self._ready.put(None)  # for the other threads, or for ourselves a little later

@@ -8,14 +8,17 @@ Started and told by the directory, and told once by the loader; runs on the disp
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Any
 
 import msgspec
 
 from boxoffice.actors.changes import Change
 from boxoffice.actors.dispatcher import Dispatcher, PooledActor
+from boxoffice.actors.failpoints import passing
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Answer, EventUnavailable, EventUnknown, NotApplied
+from boxoffice.actors.messages import Answer, EventUnavailable, EventUnknown, NotApplied, Overloaded
 from boxoffice.actors.ports import (
     Answered,
     Corrupt,
@@ -37,16 +40,22 @@ the other events wait.
 
 
 class Requests(msgspec.Struct, frozen=True):
-    """What arrived for one event in one tick of the event loop, in order, stamped with its time."""
+    """What arrived for one event in one tick of the event loop, in order, stamped with its time.
+
+    What has not been decided by `decide_by_s`, on the monotonic clock, never will be: its sender has waited
+    for too long to be told in time.
+    """
 
     now: Instant
     requests: list[Request]
+    decide_by_s: float = inf
 
 
 class NotLoaded(msgspec.Struct, frozen=True):
-    """The event could not be loaded this time; `reason` may pass."""
+    """The event could not be loaded this time; `reason` may pass. `failed`: it is the event's own."""
 
     reason: str
+    failed: bool = False
 
 
 class EventActor(PooledActor):
@@ -61,9 +70,11 @@ class EventActor(PooledActor):
         lease: Lease,
         journal: Journal,
         outlet: Outlet,
+        monotonic_s: Callable[[], float],
         inventory: Inventory | None = None,
     ) -> None:
         super().__init__(dispatcher)
+        self._monotonic_s = monotonic_s
         self._lease = lease
         self._journal = journal
         self._outlet = outlet
@@ -87,11 +98,11 @@ class EventActor(PooledActor):
                 unavailable = EventUnavailable(message.reason)
                 self._end(unavailable, refused=unavailable)
             case NotLoaded():
-                self._end(NotApplied(message.reason))
+                self._end(NotApplied(message.reason), failed=message.failed)
 
     def on_failure(self, *_failure: object) -> None:
         """A bug of ours met this event: end, so that it is rebuilt from what is durable."""
-        self._take_leave(NotApplied("the event's actor failed"))
+        self._take_leave(NotApplied("the event's actor failed"), failed=True)
 
     def on_stop(self) -> None:
         """Whoever still waits for the event to be loaded waits no longer."""
@@ -114,8 +125,12 @@ class EventActor(PooledActor):
             self._serve(inventory, self._early.popleft())
 
     def _serve(self, inventory: Inventory, message: Requests) -> None:
+        if message.decide_by_s < self._monotonic_s():
+            self._refuse([message], Overloaded())
+            return
         answers: list[Answered] = []
         try:
+            passing("actor.decide", self._lease.event_id)
             changes = self._end_overdue(inventory, message.now)
             base_version = inventory.version - len(changes)
             for request in message.requests:
@@ -123,6 +138,7 @@ class EventActor(PooledActor):
                 changes += decision.changes
                 answers.append(Answered(request, decision.answer))
             status, next_expiry = inventory.status, inventory.next_expiry
+            passing("actor.hand_over", self._lease.event_id)
             self._journal.append(Entry(self._lease, base_version, changes, status, answers, next_expiry))
         except BaseException:
             # Nothing of what this message asks has left this actor, and nothing will.
@@ -139,16 +155,16 @@ class EventActor(PooledActor):
             status, next_expiry = inventory.status, inventory.next_expiry
             self._journal.append(Entry(self._lease, base_version, ended, status, [], next_expiry))
 
-    def _end(self, answer: Answer, *, refused: Answer | None = None, gone: bool = False) -> None:
-        self._take_leave(answer, refused=refused, gone=gone)
+    def _end(self, answer: Answer, **how: Any) -> None:
+        self._take_leave(answer, **how)
         self._stop()
 
-    def _take_leave(self, answer: Answer, *, refused: Answer | None = None, gone: bool = False) -> None:
+    def _take_leave(self, answer: Answer, **how: Any) -> None:
+        """Tell whoever is left, and the directory that we end, and how."""
         self._last_answer = answer
         self._inventory = None
         early, self._early = list(self._early), deque()
-        left = _told(early, answer)
-        self._outlet.deliver([Settled(self._lease, left, ended=True, refused=refused, gone=gone)])
+        self._outlet.deliver([Settled(self._lease, _told(early, answer), ended=True, **how)])
 
     def _refuse(self, messages: list[Requests], answer: Answer) -> None:
         self._outlet.deliver([Settled(self._lease, _told(messages, answer))])

@@ -12,6 +12,7 @@ import msgspec
 import pykka
 
 from boxoffice.actors.event_actor import NotLoaded
+from boxoffice.actors.failpoints import passing
 from boxoffice.actors.ports import DatabaseAway, Recovery
 from boxoffice.actors.values import EventId
 
@@ -38,10 +39,11 @@ class Loader(pykka.ThreadingActor):
         """Handle one message."""
         try:
             outcome: object = self._recovery.load(message.event_id)
+            passing("loader.loaded", message.event_id)
         except DatabaseAway as away:
             outcome = NotLoaded(str(away))
         except BaseException:  # even a MemoryError: whoever waits for the event must hear of it
             log.exception("event %s could not be loaded", message.event_id)
-            outcome = NotLoaded("the event could not be loaded")
+            outcome = NotLoaded("the event could not be loaded", failed=True)
         with suppress(pykka.ActorDeadError):  # it was stopped meanwhile, and nobody waits any more
             message.actor.tell(outcome)

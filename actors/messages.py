@@ -345,8 +345,12 @@ class Overloaded(_Answer, frozen=True, gc=False):
     """Refused before it was looked at: too much is under way already. Nothing was changed."""
 
 
+class EventMoved(_Answer, frozen=True, gc=False):
+    """Another server owns the event now, and this one leaves it alone for a while. Nothing was changed."""
+
+
 class EventUnavailable(_Answer, frozen=True, gc=False):
-    """The event is refused until an operator has looked at it: its stored state contradicts itself."""
+    """The event is refused until an operator has looked at it; `reason` is for them."""
 
     reason: str
 
@@ -387,11 +391,12 @@ Answer: TypeAlias = (
     | EventUnknown
     | NotApplied
     | Overloaded
+    | EventMoved
     | EventUnavailable
     | OutcomeUnknown
 )
 
-PASSING = (NotApplied, Overloaded, EventUnavailable, OutcomeUnknown)
+PASSING = (NotApplied, Overloaded, EventMoved, EventUnavailable, OutcomeUnknown)
 """Answers that may be another one the next time, and so are never kept for those who ask again."""
 
 encode_answer = msgspec.json.Encoder().encode

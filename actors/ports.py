@@ -92,8 +92,9 @@ class Settled(msgspec.Struct, frozen=True, gc=True):
 
     `status` is the event's newly committed state, if there is one, and `next_expiry` belongs to it. `ended`
     says that the actor under this lease will decide nothing any more, and must be forgotten; `refused` is
-    then what others who ask are to be told for a while, if asking again at once is of no use, and `gone`
-    that there are no holds to see to here: the event is another server's now, or is no more.
+    then what others who ask are to be told for a while, if asking again at once is of no use; `gone`, that
+    there are no holds to see to here, since the event is another server's now or is no more; `failed`, that
+    the event itself was to blame.
     """
 
     lease: Lease
@@ -103,6 +104,7 @@ class Settled(msgspec.Struct, frozen=True, gc=True):
     refused: Answer | None = None
     next_expiry: Instant | None = None
     gone: bool = False
+    failed: bool = False
 
 
 class Outlet(Protocol):
@@ -197,6 +199,9 @@ class Reading(Protocol):
 
     def new_event_id(self) -> EventId:
         """An id that no event has had."""
+
+    def ping(self) -> None:
+        """Raises DatabaseAway unless the database answers, and may be written."""
 
 
 Caller: TypeAlias = tuple[str, str]

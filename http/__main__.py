@@ -6,20 +6,22 @@ The only file that imports all three packages, and imported by none. Runs on the
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 import cyclopts
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from boxoffice.actors import failpoints
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.ports import DatabaseAway
@@ -30,6 +32,7 @@ from boxoffice.http.batch import Batches
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handlers
+from boxoffice.http.health import Health
 from boxoffice.http.idempotency import Keys
 from boxoffice.http.reads import Reads
 from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
@@ -43,6 +46,8 @@ from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
 from boxoffice.persistence.replies import DatabaseReplies
 
+log = logging.getLogger(__name__)
+
 DEFAULT_DATA_DIR = Path("boxoffice-data")
 
 DRAIN_S = 4.0
@@ -50,6 +55,12 @@ DRAIN_S = 4.0
 
 PRUNE_EVERY_S = 600.0
 """How often idempotency records that are a day old are looked for."""
+
+REVIVE_EVERY_S = 1.0
+"""How often the embedded PostgreSQL is looked at: one that has ended by itself is started again."""
+
+FAILPOINTS = "BOXOFFICE_FAILPOINTS"
+"""For tests: see `actors/failpoints.py`."""
 
 EXIT_VIOLATIONS = 3
 """Of an audit that found some; 1 is for what could not be done at all."""
@@ -75,12 +86,13 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    _arm_failpoints()
     # Until the event loop listens for them, they end us by way of every `finally`.
     for number in server.STOP_SIGNALS:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         bound = stack.enter_context(server.bind(settings.host, settings.port))
-        url, shown = stack.enter_context(_database(settings))
+        url, shown, postgres = stack.enter_context(_database(settings))
         engines = Engines(url)
         stack.callback(engines.dispose)
         database.check_settings(engines.reading)
@@ -96,18 +108,16 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
 
         try:
             with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-                runner.run(_run(engines, bound, ready))
+                runner.run(_run(engines, bound, ready, postgres))
         finally:
-            for (
-                number
-            ) in server.STOP_SIGNALS:  # we are stopping as fast as we can; another one must not cut it off
+            for number in server.STOP_SIGNALS:  # we are stopping already: nothing must cut it off
                 signal.signal(number, signal.SIG_IGN)
 
 
 @app.command
 def migrate(settings: DatabaseSettings = DatabaseSettings()) -> None:  # noqa: B008 - frozen
     """Make or bring up to date the tables of a database. The embedded one needs no such call."""
-    with _database(settings) as (url, shown):
+    with _database(settings) as (url, shown, _):
         engine = database.make_engine(url)
         try:
             database.check_settings(engine)
@@ -123,7 +133,7 @@ def audit(settings: AuditSettings = AuditSettings()) -> None:  # noqa: B008 - fr
 
     Exits with 0 if all are kept, with 3 if one is broken, with 1 if that could not be found out.
     """
-    with _database(settings, beside_a_server=True) as (url, shown):
+    with _database(settings, beside_a_server=True) as (url, shown, _):
         engine = database.make_engine(url, pool_size=1, statement_timeout_s=None, idle_timeout_s=None)
         try:
             database.check_schema(engine, writable=False)
@@ -144,7 +154,9 @@ def audit(settings: AuditSettings = AuditSettings()) -> None:  # noqa: B008 - fr
         sys.exit(EXIT_VIOLATIONS)
 
 
-async def _run(engines: Engines, bound: socket.socket, ready: Callable[[], None]) -> None:
+async def _run(
+    engines: Engines, bound: socket.socket, ready: Callable[[], None], postgres: EmbeddedPostgres | None
+) -> None:
     bridge = Bridge(asyncio.get_running_loop(), clock)
     dispatcher = Dispatcher()
     journal = GroupCommitJournal(engines.journal_connection, bridge)
@@ -162,15 +174,19 @@ async def _run(engines: Engines, bound: socket.socket, ready: Callable[[], None]
             *Handlers(desk, keys).routes(),
             *Batches(desk, keys).routes(),
             *Reads(bridge, desk, reading, clock).routes(),
+            *Health(bridge, reading).routes(),
         ]
-        pruning = asyncio.create_task(prune(bridge, replies))
+        tasks = [asyncio.create_task(prune(bridge, replies))]
+        if postgres is not None:
+            tasks.append(asyncio.create_task(revive(postgres)))
 
         async def drain() -> None:
+            for task in tasks:
+                task.cancel()
             if not await bridge.drain(DRAIN_S):
                 console.print("Some requests were not answered in time.")
 
         await server.serve(application(routes), bound, ready=ready, drain=drain)
-        pruning.cancel()
     finally:
         directory.stop()
         dispatcher.stop(timeout_s=1.0)
@@ -181,10 +197,25 @@ async def _run(engines: Engines, bound: socket.socket, ready: Callable[[], None]
 async def prune(bridge: Bridge, replies: DatabaseReplies) -> None:
     """Let go of idempotency records that are older than a day, for ever."""
     while True:
-        with suppress(DatabaseAway):
+        try:
             while await bridge.read(replies.prune):
                 pass
+        except DatabaseAway:
+            pass
+        except Exception:
+            log.exception("old idempotency records were not deleted")
         await asyncio.sleep(PRUNE_EVERY_S)
+
+
+async def revive(postgres: EmbeddedPostgres) -> None:
+    """Start the embedded PostgreSQL again whenever it has ended by itself, for ever."""
+    while True:
+        await asyncio.sleep(REVIVE_EVERY_S)
+        try:
+            if await asyncio.to_thread(postgres.revive):
+                log.error("the embedded PostgreSQL had ended, and is started again")
+        except StartupError as error:
+            log.error("the embedded PostgreSQL has ended: %s", error)
 
 
 def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:
@@ -215,9 +246,17 @@ def clock() -> Instant:
     return Instant(time.time_ns() // 1_000)
 
 
+class _Found(NamedTuple):
+    """A database: its URL, the same for people, and the embedded PostgreSQL if it is ours."""
+
+    url: str
+    shown: str
+    postgres: EmbeddedPostgres | None = None
+
+
 @contextmanager
-def _database(settings: DatabaseSettings, *, beside_a_server: bool = False) -> Iterator[tuple[str, str]]:
-    """The URL of the database, for us and for people; the embedded one runs until the end.
+def _database(settings: DatabaseSettings, *, beside_a_server: bool = False) -> Iterator[_Found]:
+    """The database, as the settings name it; the embedded one runs until the end.
 
     `beside_a_server`, the embedded one may be a running server's, and must be there.
     """
@@ -227,20 +266,32 @@ def _database(settings: DatabaseSettings, *, beside_a_server: bool = False) -> I
                 "Both a data directory and a database URL are given: drop --data-dir (BOXOFFICE_DATA_DIR)"
                 " or --database-url (DATABASE_URL)."
             )
-        yield settings.database_url, database.describe(database.normalise(settings.database_url))
+        shown = database.describe(database.normalise(settings.database_url))
+        yield _Found(settings.database_url, shown)
         return
     data_dir = settings.data_dir or DEFAULT_DATA_DIR
     shown = f"the embedded PostgreSQL in {data_dir}"
     if beside_a_server:
         with embedded.joined(data_dir) as url:
-            yield url, shown
+            yield _Found(url, shown)
         return
     postgres = EmbeddedPostgres(data_dir)
     postgres.start()
     try:
-        yield postgres.url, shown
+        yield _Found(postgres.url, shown, postgres)
     finally:
         postgres.stop()
+
+
+def _arm_failpoints() -> None:
+    specification = os.environ.get(FAILPOINTS)
+    if not specification:
+        return
+    try:
+        failpoints.arm(specification)
+    except ValueError as error:
+        raise StartupError(f"{FAILPOINTS} cannot be read: {error}.") from error
+    log.warning("failpoints are armed, and this server will fail on purpose: %s", specification)
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -16,6 +16,7 @@ from boxoffice.actors.messages import (
     CapacityInUse,
     Closed,
     Confirmed,
+    EventMoved,
     EventUnavailable,
     EventUnknown,
     Extended,
@@ -191,11 +192,16 @@ def _passing(answer: Answer) -> ProblemError:
             return ProblemError("overloaded", "Nothing was changed: too many requests are under way.")
         case NotApplied(reason):
             return ProblemError("not_applied", f"Nothing was changed: {reason}. Try again shortly.")
+        case EventMoved():
+            return ProblemError(
+                "event_moved",
+                "Nothing was changed: another server owns the event now. Ask there, or try again shortly.",
+            )
         case EventUnavailable():
             return ProblemError(
                 "event_unavailable",
-                "Nothing was changed: the event's stored state contradicts itself, and is refused until"
-                " somebody has looked at it.",
+                "Nothing was changed: the event contradicts itself, or fails again and again, and is refused"
+                " until somebody has looked at it.",
             )
         case OutcomeUnknown():
             return ProblemError(

@@ -9,6 +9,7 @@ answer, or at its deadline by `OutcomeUnknown`, since by then nobody here knows 
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,9 @@ R = TypeVar("R")
 
 ANSWER_TIMEOUT_S = 10.0
 """The longest that a request waits for its answer."""
+
+DECIDE_WITHIN_S = 5.0
+"""What an actor has not come to in half of that time is refused: the other half is for the commit."""
 
 SWEEP_S = 0.25
 """How often deadlines and overdue holds are looked at: an answer, or an end, may be late by this much."""
@@ -141,7 +145,8 @@ class Bridge:
         deadline = self._loop.time() + self._answer_timeout_s
         self._waiting.update(dict.fromkeys(requests, deadline))
         try:
-            submit(event_id, Requests(self._clock(), requests))
+            decide_by_s = time.monotonic() + DECIDE_WITHIN_S
+            submit(event_id, Requests(self._clock(), requests, decide_by_s))
         except Exception:  # out of memory, say: this event's askers are told so, and the others go on
             log.exception("event %s could not be asked", event_id)
             not_asked = NotApplied("the event could not be asked")
@@ -158,7 +163,10 @@ class Bridge:
     def _settle(self, settled: Sequence[Settled]) -> None:
         idle = not self._due
         for each in settled:
-            self.directory.settle(each)
+            try:
+                self.directory.settle(each)
+            except Exception:  # out of memory, say: that is no reason for others to wait
+                log.exception("event %s could not be settled", each.lease.event_id)
             self._due.extend(each.answers)
         if idle:
             self._answer_some()

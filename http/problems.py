@@ -46,6 +46,8 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "internal_error": (500, "A mistake of ours"),
     "not_applied": (503, "Not applied"),
     "overloaded": (503, "Too much at once"),
+    "event_moved": (503, "Another server has the event"),
+    "not_ready": (503, "Not ready"),
     "event_unavailable": (503, "The event is out of service"),
     "outcome_unknown": (504, "Nobody knows whether it was applied"),
 }
@@ -54,6 +56,8 @@ RETRY_AFTER_S = {
     "in_progress": "1",
     "not_applied": "1",
     "overloaded": "1",
+    "event_moved": "1",
+    "not_ready": "1",
     "event_unavailable": "30",
     "outcome_unknown": "1",
 }

@@ -253,6 +253,22 @@ class ResultsBody(Body, frozen=True):
     results: list[ResultBody]
 
 
+class QuarantineBody(Body, frozen=True):
+    """An event that is out of service, and why: for operators."""
+
+    event_id: str
+    reason: str
+
+
+class ReadyBody(Body, frozen=True, omit_defaults=True):
+    """That bookings are taken; what is UNSET was not asked for."""
+
+    status: str
+    requests_in_flight: int | UnsetType = UNSET
+    events_resident: int | UnsetType = UNSET
+    events_quarantined: list[QuarantineBody] | UnsetType = UNSET
+
+
 encode = msgspec.json.Encoder().encode
 
 

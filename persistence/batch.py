@@ -109,20 +109,14 @@ class Part:
 
     __slots__ = ("answers", "base_version", "changes", "lease", "next_expiry", "status")
 
-    def __init__(self, entry: Entry) -> None:
-        self.lease: Lease = entry.lease
-        self.base_version: int = entry.base_version
-        self.changes: list[Change] = list(entry.changes)
-        self.answers: list[Answered] = list(entry.answers)
-        self.status: EventStatus = entry.status
-        self.next_expiry: Instant | None = entry.next_expiry
-
-    def add(self, entry: Entry) -> None:
-        """Take in the next entry under the same lease."""
-        self.changes += entry.changes
-        self.answers += entry.answers
-        self.status = entry.status
-        self.next_expiry = entry.next_expiry
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        """Of entries that follow each other, at least one."""
+        self.lease: Lease = entries[0].lease
+        self.base_version: int = entries[0].base_version
+        self.changes: list[Change] = [change for entry in entries for change in entry.changes]
+        self.answers: list[Answered] = [answered for entry in entries for answered in entry.answers]
+        self.status: EventStatus = entries[-1].status
+        self.next_expiry: Instant | None = entries[-1].next_expiry
 
 
 def prepare(connection: Connection) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -84,13 +85,14 @@ def make_engine(
     statement_timeout_s: float | None = 10.0,
     lock_timeout_s: float | None = None,
     idle_timeout_s: float | None = 10.0,
+    **connect_args: Any,
 ) -> Engine:
     """A pool of at most `pool_size` connections; it opens the first one on first use.
 
     A caller waits for a free connection for at most `pool_timeout_s`. PostgreSQL ends any statement after
     `statement_timeout_s`, any wait for a row that another session holds after `lock_timeout_s`, and any
     transaction that idles for `idle_timeout_s`, so that a lost peer cannot hold a row for ever (None: never).
-    Raises StartupError for a URL that `normalise` refuses.
+    `connect_args` are what else psycopg2 is told. Raises StartupError for a URL that `normalise` refuses.
     """
     url = normalise(url) if isinstance(url, str) else url
     timeouts_s = {
@@ -101,7 +103,7 @@ def make_engine(
     defaults = {name: value for name, value in CONNECTION_DEFAULTS.items() if name not in url.query}
     return create_engine(
         url,
-        connect_args={**defaults, "options": _session_options(url, timeouts_s)},
+        connect_args={**defaults, **connect_args, "options": _session_options(url, timeouts_s)},
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=0,

@@ -75,6 +75,28 @@ class EmbeddedPostgres:
             self.stop()
             raise
 
+    def revive(self) -> bool:
+        """Start PostgreSQL again if it has ended by itself, without waiting until it is ready.
+
+        Whether it had ended. Does nothing when not started. Raises StartupError.
+        """
+        if self._programs is None or self._socket_dir is None or self._lives():
+            return False
+        self._programs.launch(self._socket_dir, self._home / "postgres.log", wait=False)
+        return True
+
+    def _lives(self) -> bool:
+        postmaster = _read_postmaster(self._cluster)
+        if postmaster is None and self._programs is not None:
+            return self._programs.is_running()  # its file may just be being written
+        try:
+            os.kill(self._postmaster().pid, 0)
+        except PermissionError:
+            return True  # it is another user's, and alive
+        except (ProcessLookupError, StartupError):
+            return False
+        return True
+
     def stop(self, mode: Literal["fast", "immediate"] = "fast") -> None:
         """Stop PostgreSQL and unlock the data directory; does nothing when not started.
 

@@ -14,9 +14,14 @@ its part is written. An entry without changes is held to the same by a SELECT.
 **When something fails**, the entry's lease is lost: all that was decided on top of it fails too, its
 askers are told, and the directory forgets the actor, so that the next request rebuilds the event.
 
-    fence lost, or the database refused      →  NotApplied: nothing of it is in the database
+    fence lost                               →  EventMoved: another server has the event now
+    the database refused                     →  NotApplied: nothing of it is in the database
     connection lost before COMMIT was sent   →  NotApplied: PostgreSQL rolls back what is not committed
-    connection lost after COMMIT was sent    →  OutcomeUnknown: only the database knows
+    connection lost after COMMIT was sent    →  in doubt: only the database knows
+
+**In doubt**, the database is asked (`doubt.py`), for `RESOLVE_S` at the most: what is in the log goes on as
+if nothing had been, and what is not was not applied; OutcomeUnknown only if it cannot be asked. Each
+statement has a deadline of ours, so a COMMIT that is swallowed comes here like one that was cut off.
 
 What is wrong with one event is not the others' fault: a refused batch is written again, event by event.
 
@@ -25,19 +30,23 @@ What is wrong with one event is not the others' fault: a refused batch is writte
 
 import logging
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from itertools import count
 from operator import itemgetter
+from typing import Any
 
 import psycopg2
-import psycopg2.extensions
+from psycopg2 import errors
 
-from boxoffice.actors.messages import Answer, NotApplied, OutcomeUnknown
+from boxoffice.actors.failpoints import passing
+from boxoffice.actors.messages import Answer, EventMoved, NotApplied, OutcomeUnknown
 from boxoffice.actors.ports import Answered, Entry, Lease, Outlet, Settled
 from boxoffice.actors.values import EventId
-from boxoffice.persistence.batch import Part, prepare, write
+from boxoffice.persistence import doubt
+from boxoffice.persistence.batch import Part, write
+from boxoffice.persistence.line import RECONNECT_S, Away, Connect, Line
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +56,21 @@ BATCH_MAX = 2_000
 Bounds how long the first of them waits for the last.
 """
 
-Connect = Callable[[], psycopg2.extensions.connection]
+WRITE_TIMEOUT_S = 4.0
+WRITE_TIMEOUT_PER_CHANGE_S = 0.0002
+COMMIT_TIMEOUT_S = 3.0
+"""For PostgreSQL's answers. A client waits 10 s for its own: that must leave time to find out the truth."""
+
+RESOLVE_S = 5.0
+"""How long the database is asked what came of a COMMIT; nobody else is answered meanwhile."""
 
 
 class _InDoubt(Exception):  # noqa: N818
-    """COMMIT was sent, and nobody said what came of it."""
+    """COMMIT was sent for the events in `held`, and nobody said what came of it."""
+
+    def __init__(self, held: set[EventId]) -> None:
+        super().__init__("the connection was lost at COMMIT")
+        self.held = held
 
 
 class _RolledBack(Exception):  # noqa: N818
@@ -62,9 +81,8 @@ class GroupCommitJournal:
     """The journal. `connect` opens a connection of its own in autocommit mode, and may fail."""
 
     def __init__(self, connect: Connect, outlet: Outlet) -> None:
-        self._connect = connect
+        self._line = Line(connect)
         self._outlet = outlet
-        self._connection: psycopg2.extensions.connection | None = None
         self._pending: list[Entry] = []
         self._stopping = False
         self._ended = False
@@ -100,14 +118,15 @@ class GroupCommitJournal:
                 self._write_and_answer(self._take())
             except BaseException:  # out of memory, say: whoever was not answered will be at their deadline
                 log.exception("the journal could not answer a batch")
-        self._disconnect()
+        self._line.drop()
 
     def _write_and_answer(self, batch: Sequence[Entry]) -> None:
         try:
             settled = self._settle(batch)
+            passing("journal.answer")
         except BaseException:
             log.exception("the journal failed; %d entries are in doubt", len(batch))
-            self._disconnect()
+            self._line.drop()
             settled = [_lost(entry.lease, entry.answers, OutcomeUnknown()) for entry in batch]
         if settled:
             self._outlet.deliver(settled)
@@ -117,91 +136,130 @@ class GroupCommitJournal:
         with self._wake:
             while not self._pending and not self._stopping:
                 self._wake.wait()
-            batch: list[Entry] = self._pending
-            left: list[Entry] = []
+            batch, self._pending = self._pending, []
             if sum(map(_size, batch)) > BATCH_MAX:
-                batch, left = _divided(_in_turn(batch))
-            self._pending = left
+                batch, self._pending = _divided(_in_turn(batch))
             self._ended = not batch
         return batch
 
     def _settle(self, batch: Sequence[Entry]) -> list[Settled]:
         settled: list[Settled] = []
-        parts: dict[EventId, Part] = {}
+        entries: dict[EventId, list[Entry]] = {}
         for entry in batch:
-            part = parts.get(entry.lease.event_id)
-            if part is not None and part.lease is not entry.lease:  # a later owner in this same process
-                settled += self._commit(list(parts.values()))
-                parts.clear()
-                part = None
-            if entry.lease.lost:
-                not_written = NotApplied("an earlier change was not written")
-                settled.append(_lost(entry.lease, entry.answers, not_written))
-            elif part is not None:
-                part.add(entry)
+            of_event = entries.setdefault(entry.lease.event_id, [])
+            if of_event and of_event[0].lease is not entry.lease:  # a later owner in this same process
+                settled += self._write(entries)
+                entries = {entry.lease.event_id: [entry]}
             else:
-                parts[entry.lease.event_id] = Part(entry)
-        return settled + self._commit(list(parts.values()))
+                of_event.append(entry)
+        return settled + self._write(entries)
+
+    def _write(self, entries: dict[EventId, list[Entry]]) -> list[Settled]:
+        """Write each event's entries, all under one lease, and say what came of them."""
+        settled: list[Settled] = []
+        parts: list[Part] = []
+        for of_event in entries.values():
+            lease = of_event[0].lease
+            if lease.lost:
+                not_written = NotApplied("an earlier change was not written")
+                settled += [_lost(lease, entry.answers, not_written) for entry in of_event]
+                continue
+            try:
+                parts.append(Part(of_event))
+            except BaseException:  # out of memory, say: the others go on
+                log.exception("event %s could not be written", lease.event_id)
+                failed = NotApplied("it could not be written")
+                settled += [_lost(lease, entry.answers, failed, failed=True) for entry in of_event]
+        parts.sort(key=lambda part: part.lease.event_id)  # two servers lock rows in the same order
+        return settled + self._commit(parts)
 
     def _commit(self, parts: list[Part]) -> list[Settled]:
         """Write these in one transaction and say what came of each; one by one if that is refused."""
         if not parts:
             return []
         try:
-            held = self._transaction(parts)
-        except _InDoubt:
-            return [_lost(part.lease, part.answers, OutcomeUnknown()) for part in parts]
+            return self._told(parts, self._transaction(parts))
+        except Away:
+            return [_lost(part.lease, part.answers, NotApplied("the database is away")) for part in parts]
+        except _InDoubt as in_doubt:
+            log.warning("a commit of %d event(s) is in doubt", len(parts))
+            return self._resolved(parts, in_doubt.held)
         except BaseException as failure:  # even a MemoryError must leave nobody waiting
-            away = self._connection is None
+            away = not self._line.is_up
             log.warning("a commit of %d event(s) failed: %s", len(parts), str(failure).strip())
             if len(parts) > 1 and not away:
                 return [settled for part in parts for settled in self._commit([part])]
             answer = NotApplied("the database is away" if away else "the database refused it")
-            return [_lost(part.lease, part.answers, answer) for part in parts]
-        moved = NotApplied("the event has another owner now")
+            failed = not away and _is_of_the_event(failure)
+            return [_lost(part.lease, part.answers, answer, failed=failed) for part in parts]
+
+    def _told(self, parts: list[Part], held: set[EventId]) -> list[Settled]:
+        """The parts' answers after a commit of those that were held; another server has the other events."""
         return [
-            _kept(part) if part.lease.event_id in held else _lost(part.lease, part.answers, moved, gone=True)
+            _kept(part)
+            if part.lease.event_id in held
+            else _lost(part.lease, part.answers, EventMoved(), refused=EventMoved(), gone=True)
             for part in parts
         ]
 
     def _transaction(self, parts: list[Part]) -> set[EventId]:
         """Commit the parts whose fence holds; return the events of those."""
-        connection = self._connection
-        if connection is None:
-            connection = self._connect()
-            prepare(connection)
-            self._connection = connection
+        connection = self._line.connection()
+        held: set[EventId] = set()
         committing = False
         try:
             with connection.cursor() as cursor:
+                changes = sum(len(part.changes) for part in parts)
+                connection.answer_timeout_s = WRITE_TIMEOUT_S + changes * WRITE_TIMEOUT_PER_CHANGE_S
+                passing("journal.write")
                 held = write(cursor, parts)
-                committing = True
+                connection.answer_timeout_s = COMMIT_TIMEOUT_S
+                passing("journal.commit")
+                committing = any(part.changes and part.lease.event_id in held for part in parts)
                 cursor.execute("COMMIT")
                 if cursor.statusmessage != "COMMIT":
                     raise _RolledBack(f"COMMIT was answered by {cursor.statusmessage}")
+                passing("journal.committed")
             return held
         except BaseException as failure:
             refused = not committing or _is_refusal(failure, connection)
-            if not (refused and self._roll_back(connection)):
-                self._disconnect()
+            if not (refused and _leaves_usable(failure) and self._line.roll_back()):
+                self._line.drop()
             if not refused:
-                raise _InDoubt from failure
+                raise _InDoubt(held) from failure
             raise
 
-    def _roll_back(self, connection: psycopg2.extensions.connection) -> bool:
-        """Whether the connection is still good for the next transaction."""
+    def _resolved(self, parts: list[Part], held: set[EventId]) -> list[Settled]:
+        """What came of parts of which those in `held` may have been committed."""
         try:
-            with connection.cursor() as cursor:
-                cursor.execute("ROLLBACK")
-        except BaseException:  # whatever it was: what is not rolled back must not meet the next COMMIT
-            return False
-        return True
+            asked = [part for part in parts if part.changes and part.lease.event_id in held]
+            written = self._ask_until(time.monotonic() + RESOLVE_S, asked)
+        except Away:
+            log.error("nobody knows whether %d event(s) were committed", len(parts))
+            return [_lost(part.lease, part.answers, OutcomeUnknown()) for part in parts]
+        log.warning("of a commit in doubt, %d of %d event(s) were written", len(written), len(asked))
+        if written:  # and so what was written without a change of the event's, in the same transaction
+            unchanged = {part.lease.event_id for part in parts if not part.changes}
+            written |= held & unchanged
+        lost = NotApplied("the database did not commit it")
+        return [
+            _lost(part.lease, part.answers, lost)
+            if part.lease.event_id in held - written
+            else self._told([part], written)[0]
+            for part in parts
+        ]
 
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg2.Error):
-                connection.close()
+    def _ask_until(self, deadline_s: float, parts: list[Part]) -> set[EventId]:
+        """Which of these events were written, as soon as the database says. Raises Away at the deadline."""
+        while True:
+            try:
+                with self._line.connection().cursor() as cursor:
+                    return doubt.written(cursor, parts)
+            except (Away, psycopg2.Error) as failure:
+                self._line.drop()
+                if time.monotonic() >= deadline_s:
+                    raise Away from failure
+            time.sleep(RECONNECT_S)
 
 
 def _size(entry: Entry) -> int:
@@ -235,14 +293,29 @@ def _is_refusal(failure: BaseException, connection: psycopg2.extensions.connecti
     return isinstance(failure, psycopg2.Error) and failure.pgcode is not None and not connection.closed
 
 
+def _is_of_the_event(failure: BaseException) -> bool:
+    """Whether the event itself is to blame: a rule that it breaks, or a mistake of ours over it.
+
+    What passes, a lock or a full disk, is not; nor is a key that another server has just recorded.
+    """
+    if isinstance(failure, psycopg2.IntegrityError):
+        return failure.diag.table_name != "replies"
+    return isinstance(failure, psycopg2.DataError) or not isinstance(failure, psycopg2.Error | _RolledBack)
+
+
+def _leaves_usable(failure: BaseException) -> bool:
+    """Whether the connection may serve the next one: not if its server is no primary any more."""
+    return not isinstance(failure, errors.ReadOnlySqlTransaction)
+
+
 def _kept(part: Part) -> Settled:
     if not part.changes:
         return Settled(part.lease, part.answers)
     return Settled(part.lease, part.answers, status=part.status, next_expiry=part.next_expiry)
 
 
-def _lost(lease: Lease, answers: list[Answered], answer: Answer, *, gone: bool = False) -> Settled:
+def _lost(lease: Lease, answers: list[Answered], answer: Answer, **how: Any) -> Settled:
     """Lose the lease, and tell everyone in `answers` the same."""
     lease.lost = True
     told = [Answered(answered.request, answer) for answered in answers]
-    return Settled(lease, told, ended=True, gone=gone)
+    return Settled(lease, told, ended=True, **how)

@@ -137,8 +137,8 @@ class Programs:
         """Whether the process that postmaster.pid names exists."""
         return self._pg_ctl("status")[0] == 0
 
-    def launch(self, socket_dir: Path, log: Path) -> None:
-        """Start PostgreSQL and wait until it takes connections. Raises StartupError."""
+    def launch(self, socket_dir: Path, log: Path, *, wait: bool = True) -> None:
+        """Start PostgreSQL and, unless told not to, wait until it takes connections. Raises StartupError."""
         # On the command line, where postgresql.conf cannot undo them. The folder's name is quoted twice:
         # for PostgreSQL's list of folders, and for the shell that pg_ctl starts it by.
         quoted = '"' + str(socket_dir).replace('"', '""') + '"'
@@ -151,9 +151,8 @@ class Programs:
         # PostgreSQL writes to the file that we open, so the file need not belong to its user.
         descriptor = os.open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         with open(descriptor, "r+b", buffering=0) as output:
-            code, told = self._pg_ctl(
-                "start", f"--timeout={START_TIMEOUT_S}", f"--options={options}", output=output
-            )
+            waiting = f"--timeout={START_TIMEOUT_S}" if wait else "--no-wait"
+            code, told = self._pg_ctl("start", waiting, f"--options={options}", output=output)
         if code != 0:
             raise StartupError(f"PostgreSQL did not start: {last_lines(told)} (see {log}).")
 

@@ -6,11 +6,11 @@ loop: every method blocks, and raises DatabaseAway.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Text, cast, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Row, Text, cast, func, select, tuple_
 
 from boxoffice.actors.changes import Change, decode
 from boxoffice.actors.messages import Found
-from boxoffice.actors.ports import OrderFilter, OrderPlace
+from boxoffice.actors.ports import DatabaseAway, OrderFilter, OrderPlace
 from boxoffice.actors.values import (
     CustomerId,
     EventId,
@@ -81,6 +81,11 @@ class DatabaseReading:
         """An id that no event has had. One that is not used after all is lost, and nobody minds."""
         with away_when_unreachable(), self._engine.begin() as connection:
             return EventId(connection.execute(select(event_ids.next_value())).scalar_one())
+
+    def ping(self) -> None:
+        """Raises DatabaseAway unless the database answers, and may be written."""
+        if self._rows(select(func.current_setting("transaction_read_only")))[0][0] == "on":
+            raise DatabaseAway("the database is read-only")
 
     def _one_order(self, *conditions: ColumnElement[bool]) -> Found | None:
         query = _ORDER.where(*conditions).order_by(orders.c.order_id.desc()).limit(1)

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Engine
 
 from boxoffice.persistence.database import make_engine
-from boxoffice.persistence.journal import Connect, GroupCommitJournal
+from boxoffice.persistence.journal import GroupCommitJournal
+from boxoffice.persistence.line import Connect
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.faults import Faults
@@ -25,9 +26,11 @@ def stored(any_database_url: str) -> Iterator[Stored]:
 
 
 @pytest.fixture
-def faults(any_database_url: str) -> Faults:
+def faults(any_database_url: str) -> Iterator[Faults]:
     """The journal's connections, sound until a test says otherwise."""
-    return Faults(any_database_url)
+    faults = Faults(any_database_url)
+    yield faults
+    faults.close()
 
 
 @pytest.fixture

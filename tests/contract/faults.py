@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from boxoffice.persistence.watch import Watch, WatchedConnection, WatchedCursor
 from tests.contract.support import DEADLINE_S, connect
 
 Accident = Callable[[Cursor, Callable[[], None]], None]
@@ -22,19 +22,20 @@ class Faults:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._watch = Watch()
         self.at_connect: list[Exception] = []
         self.at_write: list[Accident] = []
         self.at_commit: list[Accident] = []
         self.at_rollback: list[Accident] = []
         self.opened = 0
 
-    def connect(self) -> Connection:
+    def connect(self) -> WatchedConnection:
         if self.at_connect:
             raise self.at_connect.pop(0)
         self.opened += 1
         faults = self
 
-        class FaultyCursor(Cursor):
+        class FaultyCursor(WatchedCursor):
             def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002
                 def call() -> None:
                     super(FaultyCursor, self).execute(query, vars)
@@ -45,7 +46,17 @@ class Faults:
                 else:
                     call()
 
-        return connect(self._url, application_name="journal", cursor_factory=FaultyCursor)
+        connection = connect(
+            self._url,
+            application_name="journal",
+            connection_factory=self._watch.connections(None),
+            cursor_factory=FaultyCursor,
+        )
+        assert isinstance(connection, WatchedConnection)
+        return connection
+
+    def close(self) -> None:
+        self._watch.stop()
 
     def _due_at(self, query: str) -> list[Accident]:
         if query == "COMMIT":

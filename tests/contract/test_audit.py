@@ -87,7 +87,7 @@ class Sale:
         answered = [Answered(request, decision.answer)]
         entry = Entry(self._lease, base_version, list(decision.changes), self.inventory.status, answered)
         with self._connection.cursor() as cursor:
-            assert write(cursor, [Part(entry)]) == {self.event_id}
+            assert write(cursor, [Part([entry])]) == {self.event_id}
             cursor.execute("COMMIT")
         self.after(1)
         return decision.answer

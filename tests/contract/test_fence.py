@@ -13,6 +13,7 @@ from boxoffice.actors.messages import (
     Book,
     Booked,
     Cancel,
+    EventMoved,
     Find,
     Initialize,
     NotApplied,
@@ -59,7 +60,7 @@ def refused(outlet: Outlet, entry: Entry) -> bool:
     answers = outlet.answer_to(entry)
     last = next(settled for settled in reversed(outlet.settled) if settled.lease is entry.lease)
     return (
-        all(isinstance(answer, NotApplied) for answer in answers)
+        all(isinstance(answer, EventMoved | NotApplied) for answer in answers)
         and entry.lease.lost
         and last.ended
         and last.status is None

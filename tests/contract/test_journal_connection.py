@@ -1,17 +1,17 @@
-"""The connection is lost at every point of a transaction: what was not written is "not applied", what may
-have been is "unknown", and the journal is back at work by itself.
+"""The connection is lost at every point of a transaction but its COMMIT: nothing of it was applied, and the
+journal is back at work by itself. (What is lost at COMMIT: `test_journal_doubt.py`.)
 """
 
-from collections.abc import Callable
+import itertools
 
 import psycopg2
 import pytest
 
-from boxoffice.actors.messages import Answer, NotApplied, OutcomeUnknown
+from boxoffice.actors.messages import Answer, NotApplied
 from boxoffice.actors.values import EventId
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
-from tests.contract.faults import Accident, Faults, raising, raising_after, transaction_aborted
+from tests.contract.faults import Faults, transaction_aborted
 from tests.contract.support import OTHER, Outlet, Owner, Stored, answers_of, book, taken_over
 
 AWAY = NotApplied("the database is away")
@@ -88,52 +88,6 @@ def test_a_connection_lost_before_commit_was_sent(
     assert at_work.goes_on()
 
 
-def test_a_commit_that_never_arrived_is_in_doubt(
-    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
-) -> None:
-    faults.at_commit.append(faults.lost_before)
-    assert at_work.told(owner) == [OutcomeUnknown()] * 2
-    assert stored.version() == 1
-    assert stored.orders() == []
-    assert at_work.goes_on()
-
-
-def test_a_commit_whose_answer_is_lost_is_in_doubt(
-    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
-) -> None:
-    faults.at_commit.append(faults.lost_after)
-    assert at_work.told(owner) == [OutcomeUnknown()] * 2
-    assert stored.version() == 3
-    assert len(stored.orders()) == 2
-    assert at_work.goes_on()
-
-
-@pytest.mark.parametrize("accident", [raising, raising_after])
-@pytest.mark.parametrize("failure", [MemoryError("none left"), psycopg2.OperationalError("timeout expired")])
-def test_whatever_else_is_raised_at_commit_is_in_doubt(
-    accident: Callable[[BaseException], Accident],
-    failure: Exception,
-    at_work: AtWork,
-    faults: Faults,
-    owner: Owner,
-) -> None:
-    faults.at_commit.append(accident(failure))
-    assert at_work.told(owner) == [OutcomeUnknown()] * 2
-    assert at_work.goes_on()
-
-
-def test_all_events_of_a_batch_in_doubt_are_told_so(
-    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
-) -> None:
-    owners = [Owner(EventId(number)) for number in range(1, 6)]
-    for owner in owners:
-        waiting_journal.append(owner.open(5, book()))
-    faults.at_commit.append(faults.lost_after)
-    waiting_journal.start()
-    assert outlet.answers(10) == [OutcomeUnknown()] * 10
-    assert all(stored.is_as(owner) for owner in owners)
-
-
 def test_a_commit_answered_by_a_rollback_is_a_refusal(
     at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
 ) -> None:
@@ -170,13 +124,30 @@ def test_a_database_that_cannot_be_reached_is_away_until_it_is_back(
 ) -> None:
     faults.at_connect += [psycopg2.OperationalError("connection refused"), RuntimeError("a bug")]
     waiting_journal.start()
-    for number, answers in enumerate([[AWAY] * 2, [AWAY] * 2, None]):
-        owner = Owner(EventId(number + 1))
+    for number in itertools.count(1):
+        owner = Owner(EventId(number))
         entry = owner.open(5, book())
         waiting_journal.append(entry)
-        assert outlet.answer_to(entry) == (answers or answers_of(entry))
-        assert owner.lease.lost == bool(answers)
-    assert stored.rows("SELECT id FROM events") == [(3,)]
+        answers = outlet.answer_to(entry)
+        assert answers in ([AWAY] * 2, answers_of(entry))
+        assert owner.lease.lost == (answers == [AWAY] * 2)
+        if not owner.lease.lost:
+            break
+    assert faults.at_connect == []
+    assert number > 2, "not vacuous"
+    assert stored.rows("SELECT id FROM events") == [(number,)]
+
+
+def test_a_database_that_is_away_is_not_tried_for_every_request(
+    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet
+) -> None:
+    faults.at_connect += [psycopg2.OperationalError("connection refused")] * 1_000
+    waiting_journal.start()
+    for number in range(1, 201):
+        entry = Owner(EventId(number)).open(5)
+        waiting_journal.append(entry)
+        assert outlet.answer_to(entry) == [AWAY]
+    assert len(faults.at_connect) > 900
 
 
 def test_a_database_that_is_away_is_so_for_every_event_of_the_batch(

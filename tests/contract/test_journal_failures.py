@@ -1,10 +1,11 @@
 """What is wrong with one event is not the others' fault, and whatever goes wrong, everybody is answered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from msgspec.structs import replace
 
+from boxoffice.actors import failpoints
 from boxoffice.actors.changes import OrderCancelled, TicketsBooked
 from boxoffice.actors.messages import NotApplied, OutcomeUnknown
 from boxoffice.actors.ports import Entry, Lease
@@ -197,17 +198,43 @@ class _Unreadable(list[object]):
         raise MemoryError("poison")
 
 
-def test_a_failure_of_the_journal_itself_leaves_nobody_waiting(
+def test_an_event_that_cannot_even_be_looked_at_fails_alone(
     waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
 ) -> None:
-    """Nobody knows then how far it got, so that is what all are told."""
-    sick, sound, later = Owner(EVENT), Owner(OTHER), Owner(THIRD)
+    sick, sound = Owner(EVENT), Owner(OTHER)
     entries = [sound.open(5, book()), replace(sick.open(5), changes=_Unreadable())]
     for entry in entries:
         waiting_journal.append(entry)
     waiting_journal.start()
-    assert outlet.answers(3) == [OutcomeUnknown()] * 3
+    assert outlet.answer_to(entries[0]) == answers_of(entries[0])
+    assert outlet.answer_to(entries[1]) == [NotApplied("it could not be written")]
+    assert [settled.failed for settled in outlet.settled if settled.lease.lost] == [True]
+    assert stored.is_as(sound)
+
+
+@pytest.fixture
+def failing() -> Iterator[Callable[[str], None]]:
+    """Have the journal fail at a place."""
+    yield failpoints.arm
+    failpoints.disarm()
+
+
+@pytest.mark.parametrize("failure", ["MemoryError", "SystemExit"])
+def test_a_failure_of_the_journal_itself_leaves_nobody_waiting(
+    failure: str,
+    failing: Callable[[str], None],
+    waiting_journal: GroupCommitJournal,
+    outlet: Outlet,
+    stored: Stored,
+) -> None:
+    """Nobody knows then how far it got, so that is what all are told."""
+    failing(f"journal.answer=raise {failure}")
+    for owner in (Owner(EVENT), Owner(OTHER)):
+        waiting_journal.append(owner.open(5, book()))
+    waiting_journal.start()
+    assert outlet.answers(4) == [OutcomeUnknown()] * 4
     assert all(settled.ended and settled.lease.lost for settled in outlet.settled)
+    later = Owner(THIRD)
     fine = later.open(5, book())
     waiting_journal.append(fine)
     assert outlet.answer_to(fine) == answers_of(fine)

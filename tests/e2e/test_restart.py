@@ -228,8 +228,9 @@ async def test_sigterm_does_not_wait_for_ever_and_leaves_nobody_without_an_answe
             ]
             await asyncio.sleep(0.5)  # for them to be on their way
             own_server.process.send_signal(signal.SIGTERM)
-            for each in await asyncio.gather(*asked):
-                assert (each.status, each.answer["code"]) == (504, "outcome_unknown")
+            for each in await asyncio.gather(*asked):  # by then PostgreSQL's time to answer is up, too
+                told = each.status, each.answer["code"]
+                assert told in [(503, "not_applied"), (504, "outcome_unknown")]
             assert await asyncio.to_thread(own_server.process.wait, EXIT_S) == 0
 
 

@@ -21,6 +21,7 @@ from boxoffice.actors.messages import (
     CapacityInUse,
     Closed,
     Confirmed,
+    EventMoved,
     EventUnavailable,
     EventUnknown,
     Extended,
@@ -108,6 +109,7 @@ ANSWERS: list[Answer] = [
     EventUnknown(),
     NotApplied("the database is away"),
     Overloaded(),
+    EventMoved(),
     EventUnavailable("a row too few"),
     OutcomeUnknown(),
 ]
@@ -182,4 +184,4 @@ def test_any_name_comes_back_as_it_was(name: str) -> None:
 
 def test_what_may_be_another_answer_the_next_time_is_told_apart() -> None:
     passing = [type(answer) for answer in ANSWERS if isinstance(answer, PASSING)]
-    assert passing == [NotApplied, Overloaded, EventUnavailable, OutcomeUnknown]
+    assert passing == [NotApplied, Overloaded, EventMoved, EventUnavailable, OutcomeUnknown]

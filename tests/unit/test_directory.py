@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from boxoffice.actors.directory import LOADERS, PASSIVATED_AT_ONCE
 from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.messages import (
     Booked,
+    EventMoved,
     EventUnavailable,
     EventUnknown,
     Initialize,
@@ -15,7 +17,16 @@ from boxoffice.actors.messages import (
     NotApplied,
     Overloaded,
 )
-from boxoffice.actors.ports import Corrupt, DatabaseAway, Missing, Recovered, Request, Settled
+from boxoffice.actors.ports import (
+    Answered,
+    Corrupt,
+    DatabaseAway,
+    Lease,
+    Missing,
+    Recovered,
+    Request,
+    Settled,
+)
 from boxoffice.actors.values import EventId
 from tests.unit.fakes import finish_turns
 from tests.unit.house import BOUNDS, EVENT, NOW, OTHER, THIRD, House, book, committed, lost, on_sale
@@ -225,6 +236,92 @@ def test_whoever_only_looks_at_a_shut_event_is_told_so_until_it_has_been_loaded_
     house.directory.settle(loaded)
     assert house.directory.refusal(EVENT) is None
     assert house.directory.status(EVENT) == on_sale().status
+
+
+def fail(house: House, times: int = 1) -> None:
+    """The event's actor fails, and the event is loaded again for the next."""
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    for _ in range(times):
+        entry = house.entry()
+        house.directory.settle(msgspec.structs.replace(lost(entry), failed=True))
+
+
+def test_an_event_that_fails_now_and_then_is_only_loaded_again(house: House) -> None:
+    for _ in range(3 * BOUNDS.failures_max):
+        fail(house, BOUNDS.failures_max - 1)
+        assert house.directory.quarantined == {}
+        house.time.now_s += BOUNDS.failures_within_s + 0.1
+
+
+def test_an_event_that_fails_again_and_again_is_shut_for_a_while(house: House) -> None:
+    fail(house, BOUNDS.failures_max)
+    (reason,) = house.directory.quarantined.values()
+    assert reason == "it failed 3 times in a short while"
+    assert house.directory.admit(EVENT) == EventUnavailable(reason)
+    assert house.directory.refusal(EVENT) == EventUnavailable(reason)
+    assert house.directory.admit(OTHER) is None
+    house.time.now_s += BOUNDS.quarantine_s
+    fail(house)
+    assert house.directory.admit(EVENT) == EventUnavailable("it failed 4 times in a short while")
+
+
+def test_an_event_that_works_again_after_its_quarantine_is_open(house: House) -> None:
+    fail(house, BOUNDS.failures_max)
+    house.time.now_s += BOUNDS.quarantine_s
+    house.outlet.settled.clear()
+    assert isinstance(house.entry().answers[0].answer, Booked)
+    for settled in house.outlet.settled:
+        house.directory.settle(settled)
+    assert house.directory.quarantined == {}
+    assert house.directory.admit(EVENT) is None
+
+
+# --- other servers -------------------------------------------------------------------------------
+
+
+def lose(house: House) -> None:
+    """Another server has taken the event over; the next to ask after that has it loaded again."""
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=2)
+    moved = msgspec.structs.replace(lost(house.entry(), gone=True), refused=EventMoved())
+    house.directory.settle(moved)
+
+
+def left_alone_s(house: House) -> float:
+    """How long nobody is let in, to a tenth of a second."""
+    began_s = house.time.now_s
+    while house.directory.admit(EVENT) == EventMoved():
+        house.time.now_s += 0.1
+    house.directory.settle(Settled(Lease(EVENT), [Answered(book(), EventMoved())]))
+    return house.time.now_s - began_s
+
+
+def test_an_event_that_moved_is_left_alone_for_longer_each_time(house: House) -> None:
+    waits = []
+    for _ in range(12):
+        lose(house)
+        waits.append(left_alone_s(house))
+    for number, wait_s in enumerate(waits):
+        about_s = min(BOUNDS.moved_max_s, BOUNDS.moved_s * 2**number)
+        assert 0.5 * about_s - 0.1 <= wait_s <= 1.5 * about_s + 0.2
+    assert len({round(wait_s, 1) for wait_s in waits[5:]}) > 3, "no two servers keep in step"
+
+
+def test_an_event_that_stayed_for_long_is_given_up_for_as_short_as_the_first_time(house: House) -> None:
+    for _ in range(5):
+        lose(house)
+        left_alone_s(house)
+    house.time.now_s += 10 * BOUNDS.moved_max_s + 1
+    lose(house)
+    assert left_alone_s(house) <= 1.5 * BOUNDS.moved_s + 0.2
+
+
+def test_whoever_only_looks_at_an_event_that_moved_is_sent_to_the_database(house: House) -> None:
+    lose(house)
+    assert house.directory.status(EVENT) is None
+    assert house.directory.refusal(EVENT) is None
+    assert house.directory.quarantined == {}
+    assert house.directory.admit(EVENT) == EventMoved()
+    assert house.recovery.loads == [EVENT], "looking has nothing loaded"
 
 
 # --- the committed view --------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from boxoffice.actors.messages import (
     Initialized,
     NotApplied,
     OrderUnknown,
+    Overloaded,
     SoldOut,
     Tick,
     Ticked,
@@ -104,10 +105,13 @@ class Stage:
 
     def __init__(self, dispatcher: Dispatcher, inventory: Inventory | None) -> None:
         self.dispatcher = dispatcher
+        self.monotonic_s = 1_000.0
         self.journal = FakeJournal()
         self.outlet = FakeOutlet()
         self.lease = Lease(EVENT)
-        self.actor = EventActor.start(dispatcher, self.lease, self.journal, self.outlet, inventory)
+        self.actor = EventActor.start(
+            dispatcher, self.lease, self.journal, self.outlet, lambda: self.monotonic_s, inventory
+        )
 
     def say(self, *messages: object) -> None:
         """Tell the actor these in one go, and wait until it is through."""
@@ -449,6 +453,35 @@ def test_when_the_journal_takes_nothing_more_all_of_the_message_is_answered(stag
     actor.ask(*requests)
     assert actor.outlet.answers_to(*requests) == [[FAILED]] * 2
     assert not actor.actor.is_alive()
+
+
+def test_an_actor_that_fails_says_so(stage: NewStage) -> None:
+    actor = stage(Mistaken("decide", MemoryError("poison")))
+    actor.ask(book("unlucky"))
+    assert actor.end.failed
+
+
+# --- coming too late -----------------------------------------------------------------------------
+
+
+def test_what_could_not_be_answered_in_time_is_not_even_decided(stage: NewStage) -> None:
+    actor = stage(on_sale())
+    in_time, late = book("ann"), book("ben")
+    actor.say(Requests(NOW, [late], decide_by_s=999.9), Requests(NOW, [in_time], decide_by_s=1_000.1))
+    assert actor.outlet.answers_to(late) == [[Overloaded()]]
+    assert [answered.request for answered in actor.entry.answers] == [in_time]
+    assert actor.entry.base_version == 1, "the late one changed nothing"
+    assert actor.actor.is_alive()
+
+
+def test_what_waited_too_long_for_its_event_to_be_loaded_is_not_decided(stage: NewStage) -> None:
+    actor = stage(None)
+    late = book("ann")
+    actor.say(Requests(NOW, [late], decide_by_s=1_000.1))
+    actor.monotonic_s = 1_001.0
+    actor.say(Recovered(on_sale(), epoch=2))
+    assert actor.outlet.answers_to(late) == [[Overloaded()]]
+    assert actor.journal.entries == []
 
 
 # --- being stopped -------------------------------------------------------------------------------

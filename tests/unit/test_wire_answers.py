@@ -32,6 +32,7 @@ from boxoffice.actors.messages import (
     CapacityInUse,
     Closed,
     Confirmed,
+    EventMoved,
     EventUnavailable,
     EventUnknown,
     Extended,
@@ -135,6 +136,7 @@ REFUSED: list[tuple[Answer, int, str, dict[str, object]]] = [
     (EventUnknown(), 404, "event_not_found", {}),
     (NotApplied("the database is away"), 503, "not_applied", {}),
     (Overloaded(), 503, "overloaded", {}),
+    (EventMoved(), 503, "event_moved", {}),
     (EventUnavailable("a row too few"), 503, "event_unavailable", {}),
     (OutcomeUnknown(), 504, "outcome_unknown", {}),
 ]

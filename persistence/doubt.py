@@ -1,0 +1,38 @@
+"""What became of a transaction whose COMMIT was not answered: only the database knows, so it is asked.
+
+To be asked on a new connection, once the session that had the transaction is gone (`line.py`): as long as it
+lives it may still commit. Whoever else owns an event by now cannot have taken out of its log what was written
+there, only have written something else in its place.
+
+Called by the journal, on its thread.
+"""
+
+from collections.abc import Iterable
+
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from boxoffice.actors.changes import Change, decode
+from boxoffice.actors.values import EventId
+from boxoffice.persistence.batch import Part
+
+_LOGGED = """
+SELECT c.event_id, c.body::text
+  FROM unnest(CAST(%s AS bigint[]), CAST(%s AS bigint[]), CAST(%s AS bigint[])) AS p (event_id, first, last)
+  JOIN changes AS c ON c.event_id = p.event_id AND c.version BETWEEN p.first AND p.last
+ ORDER BY c.event_id, c.version
+"""
+
+
+def written(cursor: Cursor, parts: Iterable[Part]) -> set[EventId]:
+    """The events whose logs have all that these parts, each with changes, were to write.
+
+    Raises psycopg2.Error.
+    """
+    changes = {part.lease.event_id: part.changes for part in parts}
+    first = [each[0].version for each in changes.values()]
+    last = [each[-1].version for each in changes.values()]
+    cursor.execute(_LOGGED, (list(changes), first, last))
+    logged: dict[EventId, list[Change]] = {}
+    for event_id, body in cursor.fetchall():
+        logged.setdefault(event_id, []).append(decode(body))
+    return {event_id for event_id, each in changes.items() if logged.get(event_id) == each}

@@ -1,0 +1,130 @@
+"""The journal's line to the database: one connection at a time, none before the last one's session is gone.
+
+A session that we have lost may still be alive in PostgreSQL: it may hold the rows of events, and a COMMIT
+that is on its way to it may still take effect. So before a new connection is used for anything, the last
+one's session is ended and waited for. What is not in the database then never will be.
+
+Used by the journal, on its thread.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NamedTuple, TypeAlias
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from boxoffice.persistence.batch import prepare
+from boxoffice.persistence.watch import WatchedConnection
+
+log = logging.getLogger(__name__)
+
+BEGIN_TIMEOUT_S = 4.0
+"""For each answer while a connection is made ready."""
+
+END_S = 1.0
+"""How long we wait at a time for PostgreSQL to end a session."""
+
+RECONNECT_S = 0.2
+"""After a connection could not be had, another one is not tried for so long."""
+
+Connect: TypeAlias = Callable[[], WatchedConnection]
+
+_OURS = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+
+_END = """
+SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity
+ WHERE pid = %s AND backend_start = CAST(%s AS timestamptz)
+"""
+
+
+class Away(Exception):  # noqa: N818 - the state of the world, not a mistake of ours
+    """There is no connection to be had now."""
+
+
+class Session(NamedTuple):
+    """One session as PostgreSQL knows it: its process id alone may be another's later."""
+
+    pid: int
+    began: str
+
+
+class Line:
+    """`connect` opens a connection in autocommit mode, and may fail."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._connection: WatchedConnection | None = None
+        self._session: Session | None = None  # of the connection, or of the last one, until that is gone
+        self._connect_from_s = 0.0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether there is a connection, as far as we know."""
+        return self._connection is not None
+
+    def connection(self) -> WatchedConnection:
+        """The connection there is, or a new one. Raises Away."""
+        if self._connection is not None:
+            return self._connection
+        if time.monotonic() < self._connect_from_s:
+            raise Away
+        try:
+            connection = self._connect()
+            try:
+                self._begin(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except BaseException as failure:  # whatever it is, it may be over the next time
+            self._connect_from_s = time.monotonic() + RECONNECT_S
+            log.warning("the database is away: %s", str(failure).strip())
+            raise Away from failure
+        self._connection = connection
+        return connection
+
+    def _begin(self, connection: WatchedConnection) -> None:
+        connection.answer_timeout_s = BEGIN_TIMEOUT_S
+        prepare(connection)
+        with connection.cursor() as cursor:
+            session = session_of(cursor)
+            if self._session is not None and not end(cursor, self._session, END_S):
+                raise psycopg2.OperationalError("the last session has not ended yet")
+        self._session = session
+
+    def roll_back(self) -> bool:
+        """Roll back what is open. Whether the connection is still good for another transaction."""
+        if self._connection is None:
+            return False
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+        except BaseException:  # whatever it was: what is not rolled back must not meet the next COMMIT
+            return False
+        return True
+
+    def drop(self) -> None:
+        """Let the connection go; the next one waits for its session's end."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg2.Error):
+                connection.close()
+
+
+def session_of(cursor: Cursor) -> Session:
+    """The cursor's own session. Raises psycopg2.Error."""
+    cursor.execute(_OURS)
+    pid, began = cursor.fetchone() or (0, "-infinity")
+    return Session(pid, began)
+
+
+def end(cursor: Cursor, session: Session, timeout_s: float) -> bool:
+    """End another session of ours. Whether it is gone, for good; waits `timeout_s` for that.
+
+    Raises psycopg2.Error. One that is not to be found has ended before: PostgreSQL takes a session off its
+    list after it has ended its transaction.
+    """
+    cursor.execute(_END, (round(timeout_s * 1_000), session.pid, session.began))
+    return all(gone for (gone,) in cursor.fetchall())
