@@ -1,23 +1,28 @@
-"""What the simulations share: servers that fail on purpose, and a database of their own."""
+"""What the simulations share: servers that fail on purpose, or lack a safety, and a database of their own."""
 
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
-from tests.support.server import Server
+from tests.support.server import COMMAND, Server
+
+UNSAFE = Path(__file__).with_name("unsafe.py")
 
 Serve: TypeAlias = Callable[..., Server]
 
 
 @pytest.fixture
 def serve(database_url: str) -> Iterator[Serve]:
-    """Starts servers on this test's database; with `failpoints`, some that fail on purpose."""
+    """Starts servers on this test's database: with `failpoints`, or `without` one of the safeties."""
     started: list[Server] = []
 
-    def start(failpoints: str = "", url: str = database_url) -> Server:
+    def start(failpoints: str = "", url: str = database_url, without: str = "") -> Server:
         env = {"BOXOFFICE_FAILPOINTS": failpoints} if failpoints else {}
-        started.append(Server("--database-url", url, env=env))
+        program = (sys.executable, str(UNSAFE), without) if without else (COMMAND,)
+        started.append(Server("--database-url", url, env=env, program=program))
         return started[-1]
 
     yield start

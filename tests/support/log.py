@@ -110,6 +110,7 @@ class Log:
         seen = list(seen)
         for each in seen:
             if 200 <= each.status < 300:
+                assert each.answer["version"] in self.answers, f"lost: {each}"
                 status, answer = self.answers[each.answer["version"]]
                 assert each.status == status
                 assert each.answer == answer

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -62,11 +62,20 @@ def run(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None 
 
 
 class Server:
-    """Starts with what follows `boxoffice serve` on its command line; port 0 unless `env` has a PORT."""
+    """Starts with what follows `boxoffice serve` on its command line; port 0 unless `env` has a PORT.
+
+    `program`: what to run instead of `boxoffice`.
+    """
 
     def __init__(
-        self, *options: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, wait: bool = True
+        self,
+        *options: str,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        wait: bool = True,
+        program: Sequence[str] = (COMMAND,),
     ) -> None:
+        self._program = program
         self._options = options
         self._cwd = cwd
         self._env = {"PORT": "0", **QUIET, **(env or {})}
@@ -75,7 +84,7 @@ class Server:
 
     def start(self, *, wait: bool = True) -> None:
         """Start, and wait until it is open unless told not to."""
-        command = [COMMAND, "serve", *self._options]
+        command = [*self._program, "serve", *self._options]
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
             env=self._env, cwd=self._cwd,

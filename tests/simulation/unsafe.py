@@ -1,0 +1,102 @@
+"""`boxoffice` with one of its safeties switched off: what the canaries run, to see the checkers go red.
+
+    python tests/simulation/unsafe.py <safety> serve --database-url …
+
+The engine itself has no such switches: each safety is taken out of it here, in this process alone.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from boxoffice.actors.directory import Directory
+from boxoffice.actors.orders import LiveOrders
+from boxoffice.actors.values import EventId, Order
+from boxoffice.http import __main__ as composition
+from boxoffice.persistence import batch, database, engines
+from boxoffice.persistence.batch import Part
+from boxoffice.persistence.journal import GroupCommitJournal, _kept
+
+
+def switch(owner: object, name: str, value: object) -> None:
+    """Put something else in its place."""
+    assert hasattr(owner, name)
+    setattr(owner, name, value)
+
+
+def fence() -> None:
+    """Whoever believes to own an event writes it, whatever its version."""
+    fenced = batch._PREPARE
+    for condition in ("e.version = p.base", "e.owner_epoch = p.epoch"):
+        assert condition in fenced
+        fenced = fenced.replace(condition, "true")
+    switch(batch, "_PREPARE", fenced)
+
+
+def answer_after_commit() -> None:
+    """Answers go out when all is ready to be committed."""
+    commit = GroupCommitJournal._commit
+
+    def answer_and_commit(self: GroupCommitJournal, parts: list[Part]) -> list[Any]:
+        self._outlet.deliver([_kept(part) for part in parts])
+        commit(self, parts)
+        return []
+
+    switch(GroupCommitJournal, "_commit", answer_and_commit)
+
+
+def promotion_order() -> None:
+    """Who came last is served first."""
+
+    def line(self: LiveOrders) -> Iterator[Order]:
+        return iter(reversed(self._line.values()))
+
+    switch(LiveOrders, "line", line)
+
+
+def key_in_transaction() -> None:
+    """Keys are recorded in a transaction of their own, after that of their effect."""
+    transaction, records = GroupCommitJournal._transaction, batch._records
+
+    def commit_twice(self: GroupCommitJournal, parts: list[Part]) -> set[EventId]:
+        held = transaction(self, parts)
+        with self._line.connection().cursor() as cursor:
+            for part in parts:
+                for _, *values in records(part):
+                    cursor.execute("INSERT INTO replies VALUES (%s, %s, %s, %s, %s, now())", values)
+        return held
+
+    switch(batch, "_records", lambda _: iter(()))
+    switch(GroupCommitJournal, "_transaction", commit_twice)
+
+
+def synchronous_commit() -> None:
+    """PostgreSQL says that it has committed before it is on disk."""
+    make_engine = database.make_engine
+
+    def lax(url: Any, **how: Any) -> Any:
+        return make_engine(
+            database.normalise(str(url)).update_query_dict({"options": "-c synchronous_commit=off"}), **how
+        )
+
+    switch(engines, "make_engine", lax)
+    switch(database, "find_faults", lambda _: [])
+
+
+def backing_off() -> None:
+    """Whoever loses an event takes it again at once."""
+    switch(Directory, "_leave_alone_s", lambda *_: 0.0)
+
+
+SAFETIES: dict[str, Callable[[], None]] = {
+    "fence": fence,
+    "answer-after-commit": answer_after_commit,
+    "promotion-order": promotion_order,
+    "key-in-transaction": key_in_transaction,
+    "synchronous-commit": synchronous_commit,
+    "backing-off": backing_off,
+}
+
+if __name__ == "__main__":
+    SAFETIES[sys.argv.pop(1)]()
+    composition.main()
