@@ -18,6 +18,7 @@ from tests.support.postgres import public_folder
 from tests.support.server import Server
 
 EXIT_S = 10.0
+BACK_S = 30.0
 
 ends = pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "kill-9"])
 
@@ -296,3 +297,22 @@ def test_the_server_and_its_database_may_both_be_killed(data_dir: Path) -> None:
     server.start()
     assert read_all(server, events, orders) == before
     assert server.stop() == 0
+
+
+def test_an_embedded_postgresql_that_dies_is_started_again(data_dir: Path) -> None:
+    server = Server("--data-dir", str(data_dir))
+    event = server.event(tickets=2)
+    ann = server.book(event, "ann")
+    pid = postgres_pid(data_dir)
+    os.kill(pid, signal.SIGKILL)
+    until_s = time.monotonic() + BACK_S
+    while (told := server.post("/book", eventId=event, userId="ben"))[0] != 201:
+        assert (told[0], told[1]["code"]) == (503, "not_applied")
+        assert time.monotonic() < until_s, "it does not come back"
+        time.sleep(0.1)
+    assert told[1]["version"] == 3
+    assert postgres_pid(data_dir) != pid
+    assert server.order(ann)["status"] == "confirmed"
+    assert any("is started again" in line for line in server.said)
+    assert server.stop() == 0
+    assert running_url(data_dir) is None
