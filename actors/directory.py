@@ -11,7 +11,7 @@ Not thread-safe, and need not be: one thread, the event loop's, calls all of it.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import cycle
 from random import Random
 from typing import Any
@@ -104,6 +104,7 @@ class Directory:
         self._residents: OrderedDict[EventId, Resident] = OrderedDict()  # the longest unused first
         self._timer = ExpiryTimer()
         self._chance = chance or Random()  # noqa: S311 - how long to wait is no secret
+        self._looked_at: set[EventId] = set()
         self._shut: dict[EventId, Shut] = {}
         self._failures: dict[EventId, Troubles] = {}
         self._losses: dict[EventId, Troubles] = {}
@@ -154,7 +155,10 @@ class Directory:
     def status(self, event_id: EventId) -> EventStatus | None:
         """The last committed status, or None if the event is not resident: then the database knows."""
         resident = self._residents.get(event_id)
-        return resident.status if resident is not None else None
+        if resident is None:
+            return None
+        self._looked_at.add(event_id)
+        return resident.status
 
     def refusal(self, event_id: EventId) -> Answer | None:
         """What those are told who only look at an event that is shut, until it has been loaded again.
@@ -168,6 +172,23 @@ class Directory:
         if self._monotonic_s() >= shut.until_s and event_id not in self._residents and not self._closing:
             self._activate(event_id)
         return shut.answer
+
+    def looked_at(self) -> list[EventId]:
+        """Whose status was asked for since the last time: they may be another server's by now.
+
+        Whoever is only looked at meets no fence, and nobody tells us that an event was taken over.
+        """
+        looked_at, self._looked_at = self._looked_at, set()
+        return list(looked_at)
+
+    def compare(self, epochs: Mapping[EventId, int]) -> None:
+        """Forget the events that have a later owner than us, according to these epochs from the database."""
+        for event_id, epoch in epochs.items():
+            resident = self._residents.get(event_id)
+            if resident is not None and resident.status is not None and resident.lease.epoch < epoch:
+                self._timer.set(event_id, None)
+                self._forget(resident)
+                self._shut_out(event_id, EventMoved())
 
     @property
     def quarantined(self) -> dict[EventId, str]:

@@ -200,6 +200,9 @@ class Reading(Protocol):
     def new_event_id(self) -> EventId:
         """An id that no event has had."""
 
+    def epochs(self, event_ids: Sequence[EventId]) -> Mapping[EventId, int]:
+        """Under which epoch each of these events is owned now; what there is none of is left out."""
+
     def ping(self) -> None:
         """Raises DatabaseAway unless the database answers, and may be written."""
 

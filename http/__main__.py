@@ -59,6 +59,9 @@ PRUNE_EVERY_S = 600.0
 REVIVE_EVERY_S = 1.0
 """How often the embedded PostgreSQL is looked at: one that has ended by itself is started again."""
 
+WATCH_OWNERS_EVERY_S = 1.0
+"""A status that is shown here is no older than this when another server has taken the event over."""
+
 FAILPOINTS = "BOXOFFICE_FAILPOINTS"
 """For tests: see `actors/failpoints.py`."""
 
@@ -176,7 +179,10 @@ async def _run(
             *Reads(bridge, desk, reading, clock).routes(),
             *Health(bridge, reading).routes(),
         ]
-        tasks = [asyncio.create_task(prune(bridge, replies))]
+        tasks = [
+            asyncio.create_task(prune(bridge, replies)),
+            asyncio.create_task(watch_owners(bridge, reading)),
+        ]
         if postgres is not None:
             tasks.append(asyncio.create_task(revive(postgres)))
 
@@ -205,6 +211,19 @@ async def prune(bridge: Bridge, replies: DatabaseReplies) -> None:
         except Exception:
             log.exception("old idempotency records were not deleted")
         await asyncio.sleep(PRUNE_EVERY_S)
+
+
+async def watch_owners(bridge: Bridge, reading: DatabaseReading) -> None:
+    """Find out which of the events that are looked at here another server has taken over, for ever."""
+    while True:
+        await asyncio.sleep(WATCH_OWNERS_EVERY_S)
+        try:
+            if looked_at := bridge.directory.looked_at():
+                bridge.directory.compare(await bridge.read(reading.epochs, looked_at))
+        except DatabaseAway:
+            pass
+        except Exception:
+            log.exception("the owners of events were not looked up")
 
 
 async def revive(postgres: EmbeddedPostgres) -> None:

@@ -4,6 +4,7 @@ Everything here reads what is committed. Called on a small pool of reader thread
 loop: every method blocks, and raises DatabaseAway.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, Row, Text, cast, func, select, tuple_
@@ -81,6 +82,11 @@ class DatabaseReading:
         """An id that no event has had. One that is not used after all is lost, and nobody minds."""
         with away_when_unreachable(), self._engine.begin() as connection:
             return EventId(connection.execute(select(event_ids.next_value())).scalar_one())
+
+    def epochs(self, event_ids: Sequence[EventId]) -> Mapping[EventId, int]:
+        """Under which epoch each of these events is owned now; what there is none of is left out."""
+        query = select(events.c.id, events.c.owner_epoch).where(events.c.id.in_(event_ids))
+        return {row.id: row.owner_epoch for row in self._rows(query)}
 
     def ping(self) -> None:
         """Raises DatabaseAway unless the database answers, and may be written."""

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
 
 from boxoffice.actors.messages import Cancel, Found
 from boxoffice.actors.ports import DatabaseAway, OrderFilter
@@ -18,7 +19,19 @@ from boxoffice.actors.values import (
 from boxoffice.persistence.database import make_engine
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.reading import DatabaseReading
-from tests.contract.support import EVENT, NOW, OTHER, Outlet, Owner, Stored, book, connect, new_order_id
+from boxoffice.persistence.recovery import DatabaseRecovery
+from tests.contract.support import (
+    EVENT,
+    NOW,
+    OTHER,
+    Outlet,
+    Owner,
+    Stored,
+    book,
+    connect,
+    new_order_id,
+    taken_over,
+)
 
 ADA, BEN = CustomerId("ada"), CustomerId("ben")
 Question: TypeAlias = Callable[[DatabaseReading], object]
@@ -126,10 +139,35 @@ QUESTIONS: list[Question] = [
     lambda reading: reading.events(EventId(0), 10),
     lambda reading: reading.order(EVENT, new_order_id()),
     lambda reading: reading.last_order_of(EVENT, ADA),
+    lambda reading: reading.epochs([EVENT]),
 ]
 
 
-@pytest.mark.parametrize("question", [*QUESTIONS, lambda reading: reading.new_event_id()])
+def test_the_epochs_are_those_of_the_last_owners(
+    owner: Owner, reading: DatabaseReading, recovery: DatabaseRecovery
+) -> None:
+    assert reading.epochs([EVENT, OTHER]) == {EVENT: owner.lease.epoch}
+    latter = taken_over(recovery)
+    assert reading.epochs([EVENT]) == {EVENT: latter.lease.epoch}
+    assert latter.lease.epoch > owner.lease.epoch
+
+
+def test_a_database_that_answers_and_may_be_written_is_there(reading: DatabaseReading) -> None:
+    reading.ping()
+
+
+def test_a_database_that_may_only_be_read_is_as_good_as_away(any_database_url: str) -> None:
+    engine = make_engine(
+        make_url(any_database_url).update_query_dict({"options": "-c default_transaction_read_only=on"})
+    )
+    with pytest.raises(DatabaseAway, match="read-only"):
+        DatabaseReading(engine).ping()
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "question", [*QUESTIONS, lambda reading: reading.new_event_id(), lambda reading: reading.ping()]
+)
 def test_an_unreachable_database_is_away(question: Question, engine: Engine) -> None:
     nowhere = make_engine(engine.url.set(database="no_such_database"))
     with pytest.raises(DatabaseAway):

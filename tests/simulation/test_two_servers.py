@@ -123,3 +123,13 @@ async def test_many_servers_share_many_events(serve: Serve, database_url: str, n
     assert sum(each.status < 300 for each in seen) > 100, "not vacuous"
     for event in events:
         Log(database_url, event).check([each for each in seen if each.asked["eventId"] == event])
+
+
+def test_a_status_is_not_that_of_a_former_owner_for_long(serve: Serve) -> None:
+    former, owner = serve(), serve()
+    event = former.event(tickets=5)
+    assert former.status(event)["version"] == 1
+    owner.book(event, "ann")
+    assert former.until(event, version=2)["bookedTickets"] == 1
+    owner.book(event, "ben")
+    assert former.status(event)["version"] == 3, "from now on it asks the database"

@@ -474,3 +474,30 @@ def test_stopping_serves_first_what_was_submitted(house: House) -> None:
     house.dispatcher.stop()
     assert len(house.journal.entries) == 1
     assert house.directory.admit(EVENT) == NotApplied("the server is shutting down")
+
+
+def test_whoever_is_looked_at_is_compared_with_the_database(house: House) -> None:
+    house.adopt(EVENT, OTHER)
+    house.directory.status(EVENT)
+    house.directory.status(THIRD)
+    assert house.directory.looked_at() == [EVENT]
+    assert house.directory.looked_at() == []
+
+
+def test_an_event_that_another_server_took_over_is_not_shown_from_memory(house: House) -> None:
+    house.adopt(EVENT, OTHER)
+    house.directory.compare({EVENT: 2, OTHER: 1, THIRD: 5})
+    assert house.directory.status(EVENT) is None
+    assert house.directory.admit(EVENT) == EventMoved()
+    assert house.directory.status(OTHER) == on_sale(OTHER).status
+    assert house.directory.admit(OTHER) is None
+
+
+def test_an_event_that_is_just_being_loaded_is_not_taken_for_another_servers(house: House) -> None:
+    house.recovery.hold()
+    (asked,) = house.ask()
+    house.directory.compare({EVENT: 9})
+    house.recovery.found[EVENT] = Recovered(on_sale(), epoch=10)
+    house.recovery.release()
+    house.journal.until(lambda: len(house.journal.entries) == 1)
+    assert house.journal.entries[0].answers[0].request is asked
