@@ -99,7 +99,7 @@ class Directory:
         self._dispatcher = dispatcher
         self._journal = journal
         self._outlet = outlet
-        self._monotonic_s = monotonic_s
+        self.monotonic_s = monotonic_s
         self._bounds = bounds
         self._residents: OrderedDict[EventId, Resident] = OrderedDict()  # the longest unused first
         self._timer = ExpiryTimer()
@@ -127,7 +127,7 @@ class Directory:
         if self._closing:
             return NotApplied("the server is shutting down")
         if self._shut and (shut := self._shut.get(event_id)) is not None:
-            if self._monotonic_s() < shut.until_s:
+            if self.monotonic_s() < shut.until_s:
                 return shut.answer
             if isinstance(shut.answer, EventMoved):
                 del self._shut[event_id]
@@ -169,7 +169,7 @@ class Directory:
         shut = self._shut.get(event_id)
         if shut is None or isinstance(shut.answer, EventMoved):
             return None
-        if self._monotonic_s() >= shut.until_s and event_id not in self._residents and not self._closing:
+        if self.monotonic_s() >= shut.until_s and event_id not in self._residents and not self._closing:
             self._activate(event_id)
         return shut.answer
 
@@ -261,7 +261,7 @@ class Directory:
         has a hold to end is not idle.
         """
         gone = 0
-        idle_since_s = self._monotonic_s() - self._bounds.idle_max_s
+        idle_since_s = self.monotonic_s() - self._bounds.idle_max_s
         for _ in range(min(PASSIVATED_AT_ONCE, len(self._residents))):
             event_id, resident = next(iter(self._residents.items()))
             if resident.used_at_s > idle_since_s or event_id in self._in_flight:
@@ -292,13 +292,13 @@ class Directory:
 
     def _settle_in(self, lease: Lease, inventory: Inventory | None) -> Resident:
         actor = EventActor.start(
-            self._dispatcher, lease, self._journal, self._outlet, self._monotonic_s, inventory
+            self._dispatcher, lease, self._journal, self._outlet, self.monotonic_s, inventory
         )
-        resident = self._residents[lease.event_id] = Resident(lease, actor, self._monotonic_s())
+        resident = self._residents[lease.event_id] = Resident(lease, actor, self.monotonic_s())
         return resident
 
     def _use(self, resident: Resident) -> None:
-        resident.used_at_s = self._monotonic_s()
+        resident.used_at_s = self.monotonic_s()
         self._residents.move_to_end(resident.lease.event_id)
 
     def _forget(self, resident: Resident) -> None:
@@ -318,7 +318,7 @@ class Directory:
         else:
             shut_s = self._bounds.quarantine_s
             log.error("event %s is refused: %s", event_id, answer)
-        self._shut[event_id] = Shut(answer, self._monotonic_s() + shut_s)
+        self._shut[event_id] = Shut(answer, self.monotonic_s() + shut_s)
 
     def _leave_alone_s(self, event_id: EventId) -> float:
         """How long an event is left to the server that took it over: longer each time."""
@@ -328,7 +328,7 @@ class Directory:
 
     def _count(self, troubles: dict[EventId, Troubles], event_id: EventId, within_s: float) -> int:
         """Count one more, unless the last is so long ago that it is the first again."""
-        now_s = self._monotonic_s()
+        now_s = self.monotonic_s()
         found = troubles.setdefault(event_id, Troubles(0, now_s))
         if now_s - found.last_s > within_s:
             found.count = 0

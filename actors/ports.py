@@ -226,8 +226,10 @@ class Replies(Protocol):
     def find(self, keys: Sequence[Caller]) -> Mapping[Caller, Mapping[int, Recorded]]:
         """What is recorded under each of these keys, by position; a key without a record is left out."""
 
-    def record(self, key: Key, answer: Answer) -> None:
-        """Record a refusal that no event's actor could give whole, unless something is recorded already."""
+    def record(self, key: Key, answer: Answer) -> Recorded:
+        """Record a refusal that no event's actor could give whole, unless something is recorded already:
+        by another server, that is, and then that is the answer. Returns what is recorded.
+        """
 
     def prune(self) -> int:
         """Let go of some records that are older than a day; returns how many, 0 when none is left."""

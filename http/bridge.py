@@ -9,7 +9,6 @@ answer, or at its deadline by `OutcomeUnknown`, since by then nobody here knows 
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -145,7 +144,7 @@ class Bridge:
         deadline = self._loop.time() + self._answer_timeout_s
         self._waiting.update(dict.fromkeys(requests, deadline))
         try:
-            decide_by_s = time.monotonic() + DECIDE_WITHIN_S
+            decide_by_s = self.directory.monotonic_s() + DECIDE_WITHIN_S
             submit(event_id, Requests(self._clock(), requests, decide_by_s))
         except Exception:  # out of memory, say: this event's askers are told so, and the others go on
             log.exception("event %s could not be asked", event_id)

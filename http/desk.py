@@ -54,9 +54,12 @@ class Desk:
             return answer
         if isinstance(answer, OrderUnknown):
             answer = await self._looked_up(event_id, command) or answer
-        if key is not None and not isinstance(answer, NotApplied):
-            await self.read(self._replies.record, key, answer)
-        return answer
+        if key is None or isinstance(answer, NotApplied):
+            return answer
+        recorded = await self.read(self._replies.record, key, answer)
+        if recorded.fingerprint != key.fingerprint:
+            return NotApplied("another server was given the same key for something else")
+        return recorded.answer
 
     async def initialize(self, command: Initialize, key: Key | None) -> tuple[EventId, Answer]:
         """Have an event made, under an id that no event has had."""

@@ -51,8 +51,11 @@ class DatabaseReplies:
                 found.setdefault((caller, key), {})[position] = recorded
         return found
 
-    def record(self, key: Key, answer: Answer) -> None:
-        """Record a refusal: it has no effect that it would have to be committed with."""
+    def record(self, key: Key, answer: Answer) -> Recorded:
+        """Record a refusal, which has no effect that it would have to be committed with.
+
+        What another server has recorded meanwhile stays, and is returned. This waits for its commit.
+        """
         values = {
             "caller": key.caller,
             "key": key.text,
@@ -61,7 +64,9 @@ class DatabaseReplies:
             "answer": encode_answer(answer).decode(),
         }
         with away_when_unreachable(), self._engine.begin() as connection:
-            connection.execute(_RECORD, values)
+            if connection.execute(_RECORD, values).rowcount:
+                return Recorded(key.fingerprint, answer)
+        return self.find([(key.caller, key.text)])[key.caller, key.text][key.position]
 
     def prune(self) -> int:
         """Let go of some records that are older than a day; returns how many, 0 when none is left."""

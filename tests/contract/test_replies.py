@@ -156,8 +156,8 @@ def test_callers_do_not_see_each_others_keys(replies: DatabaseReplies) -> None:
 
 
 def test_the_first_record_stays(replies: DatabaseReplies) -> None:
-    replies.record(key(), EventUnknown())
-    replies.record(key(), OrderUnknown(3))
+    first = replies.record(key(), EventUnknown())
+    assert replies.record(key(), OrderUnknown(3)) == first == Recorded(PRINT, EventUnknown())
     assert replies.find([("", "k")])["", "k"][0].answer == EventUnknown()
 
 

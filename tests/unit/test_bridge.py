@@ -325,7 +325,7 @@ async def test_an_answer_that_comes_too_late_is_dropped_and_counted(hasty: Cross
 
 
 async def test_sweeping_forgets_the_events_that_nobody_asks_for(crossing: Crossing) -> None:
-    time = crossing.directory._monotonic_s
+    time = crossing.directory.monotonic_s
     assert isinstance(time, FakeTime)
     time.now_s += 1e9
     await until(lambda: crossing.bridge.status(EVENT) is None)

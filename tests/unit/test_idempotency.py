@@ -157,8 +157,9 @@ class FakeReplies:
             raise self.failure
         return {name: self.found[name] for name in keys if name in self.found}
 
-    def record(self, key: Key, answer: Answer) -> None:
-        self.found.setdefault((key.caller, key.text), {})[key.position] = Recorded(key.fingerprint, answer)
+    def record(self, key: Key, answer: Answer) -> Recorded:
+        records = self.found.setdefault((key.caller, key.text), {})
+        return records.setdefault(key.position, Recorded(key.fingerprint, answer))
 
     def prune(self) -> int:
         return 0
