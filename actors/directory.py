@@ -36,6 +36,9 @@ PASSIVATED_AT_ONCE = 200
 TICKED_AT_ONCE = 1_000
 """Events told in one go that something of theirs is overdue: some 10 ms of the event loop's time."""
 
+LOADS_BEGIN_WITHIN_S = 2.5
+"""An event whose loading has not begun after so long is given up: the database keeps the loaders waiting."""
+
 LOADERS = 2
 """Threads that rebuild events on demand. Two, so that one large event does not hold up all others."""
 
@@ -111,7 +114,9 @@ class Directory:
         self._in_flight: dict[EventId, int] = {}
         self._in_flight_total = 0
         self._closing = False
-        self._loaders: list[pykka.ActorRef[Any]] = [Loader.start(recovery) for _ in range(LOADERS)]
+        self._loaders: list[pykka.ActorRef[Any]] = [
+            Loader.start(recovery, monotonic_s) for _ in range(LOADERS)
+        ]
         self._next_loader = cycle(self._loaders)
 
     # --- asking ----------------------------------------------------------------------------------
@@ -287,7 +292,8 @@ class Directory:
 
     def _activate(self, event_id: EventId) -> Resident:
         resident = self._settle_in(Lease(event_id), None)
-        next(self._next_loader).tell(Load(event_id, resident.actor))
+        begin_by_s = self.monotonic_s() + LOADS_BEGIN_WITHIN_S
+        next(self._next_loader).tell(Load(event_id, resident.actor, begin_by_s))
         return resident
 
     def _settle_in(self, lease: Lease, inventory: Inventory | None) -> Resident:

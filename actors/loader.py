@@ -5,7 +5,9 @@ directory whom to load; tells the event's actor what came of it.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 from typing import Any
 
 import msgspec
@@ -20,10 +22,15 @@ log = logging.getLogger(__name__)
 
 
 class Load(msgspec.Struct, frozen=True):
-    """Load this event, and tell `actor` about it."""
+    """Load this event, and tell `actor` about it.
+
+    Not begun by `begin_by_s`, on the monotonic clock, it is not begun at all: the database does not answer,
+    and whoever waits for the event is better told so than kept.
+    """
 
     event_id: EventId
     actor: pykka.ActorRef[Any]
+    begin_by_s: float = inf
 
 
 class Loader(pykka.ThreadingActor):
@@ -31,13 +38,16 @@ class Loader(pykka.ThreadingActor):
 
     use_daemon_thread = True
 
-    def __init__(self, recovery: Recovery) -> None:
+    def __init__(self, recovery: Recovery, monotonic_s: Callable[[], float]) -> None:
         super().__init__()
         self._recovery = recovery
+        self._monotonic_s = monotonic_s
 
     def on_receive(self, message: Load) -> None:
         """Handle one message."""
         try:
+            if message.begin_by_s < self._monotonic_s():
+                raise DatabaseAway("the database is away")
             outcome: object = self._recovery.load(message.event_id)
             passing("loader.loaded", message.event_id)
         except DatabaseAway as away:

@@ -21,10 +21,10 @@ LOAD_LOCK_TIMEOUT_S = 2.0
 START_LOCK_TIMEOUT_S = 12.0
 """For a row's lock. Start-up outlasts the 10 s after which PostgreSQL ends a former owner's idle session."""
 
-WRITE_CONNECT_TIMEOUT_S = 2
-"""For the journal's connection, in whole seconds as libpq wants them: everybody waits for it."""
+CONNECT_TIMEOUT_S = 2
+"""For a connection of the journal's or the loaders', in whole seconds as libpq wants them."""
 
-LOAD_TIMEOUT_S = 8.0
+LOAD_TIMEOUT_S = 4.0
 START_TIMEOUT_S = 600.0
 """For one answer of PostgreSQL's: 20,000 orders of one event, or the taking over of all events."""
 
@@ -43,6 +43,7 @@ class Engines:
             pool_size=2,
             statement_timeout_s=LOAD_TIMEOUT_S,
             lock_timeout_s=LOAD_LOCK_TIMEOUT_S,
+            connect_timeout=CONNECT_TIMEOUT_S,
         )
         # Between two fetches of its one transaction, start-up makes actors, for as long as that takes.
         self.starting = self._engine(
@@ -60,7 +61,7 @@ class Engines:
             pool_size=1,
             statement_timeout_s=None,
             lock_timeout_s=WRITE_LOCK_TIMEOUT_S,
-            connect_timeout=WRITE_CONNECT_TIMEOUT_S,
+            connect_timeout=CONNECT_TIMEOUT_S,
         )
 
     def _engine(self, url: str, answer_timeout_s: float, **how: Any) -> Engine:

@@ -116,6 +116,7 @@ class GroupCommitJournal:
         while not self._ended:
             try:
                 self._write_and_answer(self._take())
+                self._line.mend()
             except BaseException:  # out of memory, say: whoever was not answered will be at their deadline
                 log.exception("the journal could not answer a batch")
         self._line.drop()
@@ -132,14 +133,14 @@ class GroupCommitJournal:
             self._outlet.deliver(settled)
 
     def _take(self) -> list[Entry]:
-        """All that waits, up to the bound, events in turn; waits for it. Empty only at the end."""
+        """All that waits, up to the bound, events in turn; waits for it unless the line is to be mended."""
         with self._wake:
-            while not self._pending and not self._stopping:
-                self._wake.wait()
+            if not self._pending and not self._stopping:
+                self._wake.wait(RECONNECT_S if self._line.is_lost else None)
             batch, self._pending = self._pending, []
             if sum(map(_size, batch)) > BATCH_MAX:
                 batch, self._pending = _divided(_in_turn(batch))
-            self._ended = not batch
+            self._ended = self._stopping and not batch
         return batch
 
     def _settle(self, batch: Sequence[Entry]) -> list[Settled]:

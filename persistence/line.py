@@ -30,6 +30,9 @@ END_S = 1.0
 RECONNECT_S = 0.2
 """After a connection could not be had, another one is not tried for so long."""
 
+SAY_AGAIN_S = 5.0
+"""How long nothing is logged of further failures of the kind."""
+
 Connect: TypeAlias = Callable[[], WatchedConnection]
 
 _OURS = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
@@ -59,11 +62,23 @@ class Line:
         self._connection: WatchedConnection | None = None
         self._session: Session | None = None  # of the connection, or of the last one, until that is gone
         self._connect_from_s = 0.0
+        self._say_from_s = 0.0
 
     @property
     def is_up(self) -> bool:
         """Whether there is a connection, as far as we know."""
         return self._connection is not None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether there was a connection, and its session may be alive yet."""
+        return self._connection is None and self._session is not None
+
+    def mend(self) -> None:
+        """Have a connection again in place of a lost one, whose session may hold the rows of events."""
+        if self.is_lost:
+            with suppress(Away):
+                self.connection()
 
     def connection(self) -> WatchedConnection:
         """The connection there is, or a new one. Raises Away."""
@@ -79,8 +94,11 @@ class Line:
                 connection.close()
                 raise
         except BaseException as failure:  # whatever it is, it may be over the next time
-            self._connect_from_s = time.monotonic() + RECONNECT_S
-            log.warning("the database is away: %s", str(failure).strip())
+            now_s = time.monotonic()
+            self._connect_from_s = now_s + RECONNECT_S
+            if now_s >= self._say_from_s:
+                self._say_from_s = now_s + SAY_AGAIN_S
+                log.warning("the database is away: %s", str(failure).strip())
             raise Away from failure
         self._connection = connection
         return connection

@@ -65,7 +65,7 @@ def test_a_rebuild_gives_up_on_an_event_that_somebody_holds(
     ("pool", "statement", "lock", "idle"),
     [
         (lambda engines: engines.reading, "5s", "0", "10s"),
-        (lambda engines: engines.loading, "8s", "2s", "10s"),
+        (lambda engines: engines.loading, "4s", "2s", "10s"),
         (lambda engines: engines.starting, "0", "12s", "0"),
     ],
     ids=["reading", "loading", "starting"],

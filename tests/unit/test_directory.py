@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from boxoffice.actors.directory import LOADERS, PASSIVATED_AT_ONCE
+from boxoffice.actors.directory import LOADERS, LOADS_BEGIN_WITHIN_S, PASSIVATED_AT_ONCE
 from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.messages import (
     Booked,
@@ -501,3 +501,17 @@ def test_an_event_that_is_just_being_loaded_is_not_taken_for_another_servers(hou
     house.recovery.release()
     house.journal.until(lambda: len(house.journal.entries) == 1)
     assert house.journal.entries[0].answers[0].request is asked
+
+
+def test_what_waits_for_a_loader_for_too_long_is_not_loaded(house: House) -> None:
+    """A database that swallows everything keeps the loaders; nobody is to wait for one behind another."""
+    house.recovery.hold()
+    for event_id in (EVENT, OTHER):  # one for each loader
+        house.ask(event_id)
+    house.recovery.until(lambda: len(house.recovery.loads) == LOADERS)
+    (late,) = house.ask(THIRD)
+    house.time.now_s += LOADS_BEGIN_WITHIN_S + 0.1
+    house.recovery.release()
+    house.outlet.until_answered(late)
+    assert house.outlet.answers_to(late) == [[NotApplied("the database is away")]]
+    assert THIRD not in house.recovery.loads
