@@ -14,6 +14,7 @@ from boxoffice.persistence import database as database_of
 from boxoffice.persistence.embedded import EmbeddedPostgres
 from tests.e2e.load import NO_ANSWER, Crowd, at_once, crowd
 from tests.simulation.conftest import Serve
+from tests.simulation.proxy import Fault, Proxy
 from tests.simulation.test_two_servers import book_until, epoch
 from tests.support.log import Log, database
 from tests.support.postgres import public_folder
@@ -42,6 +43,49 @@ async def test_without_the_fence_two_servers_write_the_same_version(serve: Serve
             Log(database_url, event).check([*here.seen, *there.seen])
 
     await check_both(scenario, "fence")
+
+
+@pytest.fixture
+def proxy(database_url: str) -> Iterator[Proxy]:
+    with Proxy(database_url) as proxy:
+        yield proxy
+
+
+async def test_with_answers_before_the_commit_an_answered_order_is_lost(
+    serve: Serve, database_url: str, proxy: Proxy
+) -> None:
+    async def scenario(without: str) -> None:
+        event = serve().event(tickets=2)
+        server = serve(url=proxy.url, without=without)
+        proxy.at_commit(Fault.SWALLOWED)
+        async with crowd(server) as clients:
+            asked = asyncio.create_task(clients.ask("/book", eventId=event, userId="ann"))
+            await asyncio.wait([asked], timeout=1.0)  # the commit's own deadline is later
+            server.kill()
+            await asked
+        Log(database_url, event).check(clients.seen, all_answered=False)
+
+    await check_both(scenario, "answer-after-commit")
+
+
+async def test_while_the_last_session_lives_what_was_not_applied_may_be_yet(
+    serve: Serve, database_url: str, proxy: Proxy
+) -> None:
+    """The COMMIT arrives long after its deadline."""
+
+    async def scenario(without: str) -> None:
+        server = serve(url=proxy.url, without=without)
+        event = server.event(tickets=2)
+        held = proxy.hold_commit()
+        async with crowd(server) as clients:
+            told = await clients.ask("/book", eventId=event, userId="ann")
+            assert told.status == 503, "not vacuous"
+            held.release()
+            for _ in range(20):
+                await asyncio.sleep(0.05)  # for it to arrive
+                assert Log(database_url, event).order_ids == set(), "503 means that nothing was changed"
+
+    await check_both(scenario, "last-session")
 
 
 async def test_with_the_wrong_order_of_promotion_somebody_is_overtaken(

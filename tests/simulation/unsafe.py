@@ -13,7 +13,7 @@ from boxoffice.actors.directory import Directory
 from boxoffice.actors.orders import LiveOrders
 from boxoffice.actors.values import EventId, Order
 from boxoffice.http import __main__ as composition
-from boxoffice.persistence import batch, database, engines
+from boxoffice.persistence import batch, database, engines, line
 from boxoffice.persistence.batch import Part
 from boxoffice.persistence.journal import GroupCommitJournal, _kept
 
@@ -48,10 +48,10 @@ def answer_after_commit() -> None:
 def promotion_order() -> None:
     """Who came last is served first."""
 
-    def line(self: LiveOrders) -> Iterator[Order]:
+    def from_behind(self: LiveOrders) -> Iterator[Order]:
         return iter(reversed(self._line.values()))
 
-    switch(LiveOrders, "line", line)
+    switch(LiveOrders, "line", from_behind)
 
 
 def key_in_transaction() -> None:
@@ -83,6 +83,11 @@ def synchronous_commit() -> None:
     switch(database, "find_faults", lambda _: [])
 
 
+def last_session() -> None:
+    """A new connection is used although the session of the last one is alive."""
+    switch(line, "end", lambda *_: True)
+
+
 def backing_off() -> None:
     """Whoever loses an event takes it again at once."""
     switch(Directory, "_leave_alone_s", lambda *_: 0.0)
@@ -94,6 +99,7 @@ SAFETIES: dict[str, Callable[[], None]] = {
     "promotion-order": promotion_order,
     "key-in-transaction": key_in_transaction,
     "synchronous-commit": synchronous_commit,
+    "last-session": last_session,
     "backing-off": backing_off,
 }
 

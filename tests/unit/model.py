@@ -154,11 +154,20 @@ class Model:
         if self.version == 0:
             return EventUnknown()
         now = max(now, self.at)
-        while overdue := [entry for entry in self.live if entry.expires_at and entry.expires_at <= now]:
-            self.live.remove(min(overdue, key=lambda entry: (entry.expires_at, entry.id)))
-            self.serve_the_line(now)
-            self.changed(now)
+        while self.end_one_overdue(now) is not None:
+            pass
         return self.answer(command, now)
+
+    def end_one_overdue(self, now: Instant) -> tuple[Entry, tuple[Promotion, ...]] | None:
+        """Whoever is overdue the longest, ended, and who got tickets by it; None if nobody is overdue."""
+        overdue = [entry for entry in self.live if entry.expires_at and entry.expires_at <= now]
+        if not overdue:
+            return None
+        ended = min(overdue, key=lambda entry: (entry.expires_at, entry.id))
+        self.live.remove(ended)
+        promoted = self.serve_the_line(now)
+        self.changed(now)
+        return ended, promoted
 
     def answer(self, command: Command, now: Instant) -> Answer:
         match command:
