@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check types bench bench-hot bench-rebuild bench-waiting clean
+.PHONY: help serve test check types chaos bench bench-hot bench-rebuild bench-waiting clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,6 +30,10 @@ check: $(VENV)/.installed types ## Lint, format and types, without changing anyt
 types: # links under which mypy sees the packages by their real names
 	@mkdir -p build/types/boxoffice
 	@for folder in actors http persistence; do ln -sfn ../../../$$folder build/types/boxoffice/$$folder; done
+
+SECONDS ?= 60
+chaos: $(VENV)/.installed ## Break everything for SECONDS=60 with SEED=any, and see that no promise was broken
+	$(BIN)/python tests/simulation/chaos.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 bench: bench-hot bench-rebuild bench-waiting ## Measure the hot path, the rebuild and the line (needs wrk)
 

@@ -300,6 +300,21 @@ def test_a_write_whose_session_lives_on_holds_nobody_up(
     check_a_next_owner_goes_on(recovery, told, stored)
 
 
+def test_what_a_lost_session_holds_is_free_before_anybody_writes_again(
+    told: Told, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    abandoned = Abandoned()
+
+    def write_and_abandon(cursor: Cursor, call: Callable[[], None]) -> None:
+        call()
+        abandoned(cursor, call)
+
+    faults.at_write.append(write_and_abandon)
+    faults.at_rollback.append(raising(LOST))
+    assert told(owner.decide(book())) == [NotApplied("the database is away")]
+    eventually(lambda: stored.rows("SELECT 1 FROM events FOR UPDATE SKIP LOCKED") == [(1,)])
+
+
 # --- whom nobody answers -------------------------------------------------------------------------
 
 SLEEPS_AT_COMMIT = """
