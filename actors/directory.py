@@ -57,7 +57,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     failures_within_s: float = 60.0
     """An event that fails so often in so long is shut."""
     moved_s: float = 1.0
-    moved_max_s: float = 30.0
+    moved_max_s: float = 8.0
     """An event that another server took over is left to it for about so long, and twice as long each time
     that it happens again, up to the second; give or take a half, so that no two servers keep in step.
     """

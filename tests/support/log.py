@@ -225,9 +225,9 @@ def status_on_the_wire(status: EventStatus, at: Instant) -> dict[str, Any]:
         "waitingTickets": status.waiting_tickets,
         "state": sale_state(terms, status.closed_at, at).value,
         "version": status.version,
-        "salesOpenAt": _moment(terms.sales_open_at),
-        "salesCloseAt": _moment(terms.sales_close_at),
-        "closedAt": _moment(status.closed_at),
+        "salesOpenAt": moment(terms.sales_open_at),
+        "salesCloseAt": moment(terms.sales_close_at),
+        "closedAt": moment(status.closed_at),
         "maxPerOrder": terms.max_per_order,
         "maxPerCustomer": terms.max_per_customer,
         "waitlistLimit": terms.waitlist_limit,
@@ -246,8 +246,8 @@ def _order(event_number: int, order: Order, version: int) -> dict[str, Any]:
         quantity=order.quantity,
         status=order.status.value,
         version=version,
-        createdAt=_moment(order.created_at),
-        expiresAt=_moment(order.expires_at),
+        createdAt=moment(order.created_at),
+        expiresAt=moment(order.expires_at),
     )
 
 
@@ -257,7 +257,7 @@ def _promotion(event_number: int, promotion: Promotion) -> dict[str, Any]:
         userId=promotion.customer,
         quantity=promotion.quantity,
         status="confirmed" if promotion.expires_at is None else "offered",
-        expiresAt=_moment(promotion.expires_at),
+        expiresAt=moment(promotion.expires_at),
     )
 
 
@@ -266,7 +266,8 @@ def _given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _moment(at: Instant | None) -> str | None:
+def moment(at: Instant | None) -> str | None:
+    """A moment as clients see it."""
     if at is None:
         return None
     seconds, micros = divmod(at, 1_000_000)
