@@ -1,5 +1,6 @@
 """What the simulations share: servers that fail on purpose, or lack a safety, and a database of their own."""
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.simulation.story import History, tell
 from tests.support.server import COMMAND, Server
 
 UNSAFE = Path(__file__).with_name("unsafe.py")
@@ -29,3 +31,9 @@ def serve(database_url: str) -> Iterator[Serve]:
     for server in started:
         if server.process.poll() is None:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def story(server: Server) -> History:
+    """A sale in which everything happens once."""
+    return asyncio.run(tell(server))
