@@ -50,6 +50,7 @@ class Crowd:
             answer = {"error": repr(error)}
         seen = Seen(path, {}, status, answer, began_s, time.monotonic())
         self.seen.append(seen)
+        self.when_answered()
         return seen
 
     async def get(self, path: str) -> Any:
