@@ -44,6 +44,9 @@ DECIDE_WITHIN_S = 5.0
 SWEEP_S = 0.25
 """How often deadlines and overdue holds are looked at: an answer, or an end, may be late by this much."""
 
+CATCH_UP_S = 0.005
+"""How often a version is looked for that the database shows already. Seldom at all."""
+
 ANSWERS_PER_TICK = 16
 """Answers given before the loop looks for new requests again.
 
@@ -116,6 +119,18 @@ class Bridge:
     def status(self, event_id: EventId) -> EventStatus | Answer | None:
         """The committed status of a resident event, without asking its actor; or why there is none."""
         return self.directory.status(event_id) or self.directory.refusal(event_id)
+
+    async def catch_up(self, event_id: EventId, version: int) -> None:
+        """Wait until the committed view has a version that the database shows already.
+
+        Its commit is done, and the word of that on its way to us, or the event is another server's. Whoever
+        looks there first and then here must not see the event go back.
+        """
+        until_s = self._loop.time() + self._answer_timeout_s
+        while (status := self.directory.status(event_id)) is not None and status.version < version:
+            if self._loop.time() > until_s:
+                return
+            await asyncio.sleep(CATCH_UP_S)
 
     async def read(self, query: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a blocking query on a reader thread. Raises DatabaseAway, also when too many are under way."""

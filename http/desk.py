@@ -5,7 +5,7 @@ a key, whatever is final is recorded before it is answered: most of it by the jo
 on the event loop.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 from boxoffice.actors.messages import (
@@ -73,6 +73,11 @@ class Desk:
         except DatabaseAway as away:
             raise ProblemError("not_applied", f"Nothing was changed: {away}. Try again shortly.") from away
 
+    async def catch_up(self, versions: Mapping[EventId, int]) -> None:
+        """Wait until nobody is shown less of these events than what was read of them in the database."""
+        for event_id, version in versions.items():
+            await self._bridge.catch_up(event_id, version)
+
     async def _looked_up(self, event_id: EventId, command: Command) -> Answer | None:
         """What became of an order that no actor knows; None if there never was one."""
         match command:
@@ -82,7 +87,10 @@ class Desk:
                 found = await self.read(self._reading.last_order_of, event_id, customer)
             case _:
                 return None
-        if found is None or isinstance(command, Find):
+        if found is None:
+            return None
+        await self.catch_up({event_id: found.version})
+        if isinstance(command, Find):
             return found
         if found.order.status in LIVE:
             return NotApplied("the order changed hands while it was looked up")

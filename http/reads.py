@@ -84,6 +84,7 @@ class Reads:
             raise _invalid_parameter("cursor", "is not a cursor that a list has given")
         found = await self._desk.read(self._reading.orders, _wanted(query), after, limit + 1)
         page = found[:limit]
+        await self._desk.catch_up({event_id: order.version for event_id, order in page})
         items = await self._with_positions(page, query.get("status"))
         last_event, last = page[-1] if page else (0, None)
         cursor = f"{last_event}-{last.order.id}" if last is not None and len(found) > limit else None
@@ -118,6 +119,7 @@ class Reads:
             raise _invalid_parameter("cursor", "is not a cursor that a list has given")
         found = await self._desk.read(self._reading.events, after, limit + 1)
         page, now = found[:limit], self._clock()
+        await self._desk.catch_up({status.event_id: status.version for status in page})
         cursor = str(page[-1].event_id) if len(found) > limit else None
         items = [wire.event_body(status, now) for status in page]
         return _page(request, items, cursor, {"limit": str(limit)})
@@ -133,6 +135,7 @@ class Reads:
         limit = _limit(query)
         found = await self._desk.read(self._reading.changes, event_id, after, limit + 1)
         page = found[:limit]
+        await self._desk.catch_up({event_id: page[-1].version} if page else {})
         cursor = str(page[-1].version) if len(found) > limit else None
         items = [wire.change_body(event_id, change) for change in page]
         return _page(request, items, cursor, {"limit": str(limit)})
@@ -152,6 +155,7 @@ class Reads:
     async def _lines(self, event_id: EventId, after: int) -> AsyncIterator[bytes]:
         while page := await self._desk.read(self._reading.changes, event_id, after, LINES_AT_ONCE):
             after = page[-1].version
+            await self._desk.catch_up({event_id: after})
             yield b"".join(wire.encode(wire.change_body(event_id, change)) + b"\n" for change in page)
             if len(page) < LINES_AT_ONCE:
                 return

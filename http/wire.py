@@ -388,7 +388,6 @@ def _terms_fields(terms: Terms) -> dict[str, Any]:
     }
 
 
-@lru_cache(maxsize=256)  # all orders of one tick share their time
 @lru_cache(maxsize=256)  # what arrives in one tick of the event loop has one time
 def rfc3339(at: Instant) -> str:
     """A moment in UTC, to the microsecond."""

@@ -31,7 +31,7 @@ class Crowd:
             async with self._session.post(path, json=asked, headers=headers) as response:
                 answer = await response.json(content_type=None)
                 status = response.status
-        except (aiohttp.ClientError, ConnectionError) as error:
+        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             answer = {"error": repr(error)}
         seen = Seen(path, asked, status, answer, began_s, time.monotonic(), key)
         self.seen.append(seen)
@@ -46,7 +46,7 @@ class Crowd:
             async with self._session.get(path) as response:
                 answer = await response.json(content_type=None)
                 status = response.status
-        except (aiohttp.ClientError, ConnectionError) as error:
+        except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
             answer = {"error": repr(error)}
         seen = Seen(path, {}, status, answer, began_s, time.monotonic())
         self.seen.append(seen)

@@ -21,7 +21,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -32,7 +32,6 @@ from tests.simulation import versions
 from tests.simulation.chaos_clients import Client, Ledger, Shop
 from tests.simulation.chaos_house import COMMITTED, FAULTS, NOT_COMMITTED, Act, House, house
 from tests.support.audit import audited
-from tests.support.log import Seen
 
 PERIOD_S = 5.0
 EVENTS = 6
@@ -176,9 +175,10 @@ class Run:
         report = await asyncio.to_thread(audited, self._house.url)
         assert not report.violations, "\n".join(map(str, report.violations))
         counts = self._seen() + self._house.counts
-        seen = [_with_allowance(each) for each in self._ledger.seen]
         for event in self._events:
-            found = await asyncio.to_thread(versions.check, self._house.url, event, seen)
+            found = await asyncio.to_thread(
+                versions.check, self._house.url, event, self._ledger.seen, look_lag_s=STALE_S
+            )
             counts["versions"] += found.versions
             counts["promotions"] += found.promotions
             counts["expiries"] += found.expiries
@@ -189,11 +189,6 @@ class Run:
         absent = [what for what in NEEDED if not counts[what]]
         assert not absent, f"it was not hard enough: there was none of {', '.join(absent)}"
         return counts
-
-
-def _with_allowance(seen: Seen) -> Seen:
-    """A status may be a former owner's for as long as that has not found out."""
-    return replace(seen, began_s=seen.began_s - STALE_S) if seen.path.startswith("/status/") else seen
 
 
 def chaos(wanted: Wanted) -> Counter[str]:

@@ -117,6 +117,19 @@ async def test_nothing_shows_what_can_still_be_undone(
     Log(database_url, event).check(clients.seen)
 
 
+async def test_nobody_sees_an_event_go_back(server: Server, proxy: Proxy) -> None:
+    """The database shows a commit of which the server has not heard yet."""
+    event = server.event(tickets=1)
+    proxy.at_commit(Fault.ANSWER_SWALLOWED)
+    async with crowd(server) as clients:
+        booking = asyncio.create_task(clients.ask("/book", eventId=event, userId="ann"))
+        while not (page := await clients.get(f"/orders?eventId={event}"))["items"]:
+            pass
+        assert page["items"][0]["version"] == 2
+        assert (await clients.get(f"/status/{event}"))["version"] == 2
+        assert (await booking).status == 201
+
+
 async def test_in_a_black_hole_everybody_hears_of_it_in_time_and_afterwards_it_goes_on(
     server: Server, proxy: Proxy, database_url: str
 ) -> None:

@@ -258,7 +258,8 @@ TestInventoryAgainstTheModel.settings = settings(
 # --- not vacuous: what a long history must have come across --------------------------------------
 
 NEVER_OF_AN_INVENTORY = {
-    "OrderSettled", "NotApplied", "Overloaded", "EventUnavailable", "OutcomeUnknown", "LimitExceeded",
+    "OrderSettled", "NotApplied", "Overloaded", "EventMoved", "EventUnavailable", "OutcomeUnknown",
+    "LimitExceeded",
 }  # fmt: skip
 """Answers of those who keep the event; a limit is told with its name."""
 
