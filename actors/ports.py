@@ -186,8 +186,8 @@ class Reading(Protocol):
     def order(self, event_id: EventId, order_id: OrderId) -> Found | None:
         """An order as it is stored, without its position; None if there is no such order."""
 
-    def last_order_of(self, event_id: EventId, customer: CustomerId) -> Found | None:
-        """A customer's newest order for this event, whatever became of it."""
+    def last_order_of(self, event_id: EventId, customer: CustomerId, version: int) -> Found | None:
+        """A customer's newest order for this event of those that have not changed since this version."""
 
     def orders(
         self, wanted: OrderFilter, after: OrderPlace | None, limit: int

@@ -67,13 +67,17 @@ async def problem_documents(request: web.Request, handler: Handler) -> web.Strea
         return _of_aiohttp(request, error).response(request)
     except web.RequestPayloadError:
         return ProblemError("malformed_request", "The body is not coded as it says.").response(request)
-    except ConnectionError:
-        raise  # the client is gone, and nobody reads what we would answer
-    except Exception:
+    except Exception as failure:
+        if isinstance(failure, ConnectionError) and _is_gone(request):
+            return web.Response()  # nobody reads it, but the failure, passed on, would be logged as ours
         log.exception("%s %s failed", request.method, request.path)
         return ProblemError("internal_error", "We could not handle this; it has been logged.").response(
             request
         )
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> ProblemError:

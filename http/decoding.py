@@ -68,9 +68,11 @@ def _located(invalid: msgspec.ValidationError, at: str) -> FieldError:
     said = str(invalid)
     if (named := _NAMED_FIELD.fullmatch(said)) is not None:  # of the body itself: none has objects in it
         return FieldError(f"{at}/{_escaped(named['field'])}", said[:1].lower() + said[1:])
-    said, _, path = said.partition(" - at `$")
+    what, found, path = said.rpartition(" - at `$")  # the last one: before it, a client may be quoted
+    if not found:
+        what, path = said, ""
     pointer = path.removesuffix("`").replace(".", "/").replace("[", "/").replace("]", "")
-    return FieldError(at + pointer, said[:1].lower() + said[1:])
+    return FieldError(at + pointer, what[:1].lower() + what[1:])
 
 
 def _escaped(name: str) -> str:
@@ -96,7 +98,7 @@ def _texts(document: Any) -> Iterator[tuple[str, str]]:
         for key, value in document.items():
             yield "", key
             if isinstance(value, str):
-                yield f"/{key}", value
+                yield f"/{_escaped(key)}", value
 
 
 def _refuse_repeated_keys(body: bytes) -> None:

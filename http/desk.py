@@ -53,7 +53,7 @@ class Desk:
         if not isinstance(answer, OrderUnknown | EventUnknown):
             return answer
         if isinstance(answer, OrderUnknown):
-            answer = await self._looked_up(event_id, command) or answer
+            answer = await self._looked_up(event_id, command, answer.version) or answer
         if key is None or isinstance(answer, NotApplied):
             return answer
         recorded = await self.read(self._replies.record, key, answer)
@@ -78,20 +78,21 @@ class Desk:
         for event_id, version in versions.items():
             await self._bridge.catch_up(event_id, version)
 
-    async def _looked_up(self, event_id: EventId, command: Command) -> Answer | None:
-        """What became of an order that no actor knows; None if there never was one."""
+    async def _looked_up(self, event_id: EventId, command: Command, version: int) -> Answer | None:
+        """What became of an order that was not live at this version; None if there never was one."""
         match command:
             case Cancel(order_id) | Confirm(order_id) | Extend(order_id) | Find(order_id):
                 found = await self.read(self._reading.order, event_id, order_id)
             case CancelFor(customer):
-                found = await self.read(self._reading.last_order_of, event_id, customer)
+                # What they have ordered since is not what they meant, nor what they were answered for.
+                found = await self.read(self._reading.last_order_of, event_id, customer, version)
             case _:
                 return None
         if found is None:
             return None
-        await self.catch_up({event_id: found.version})
         if isinstance(command, Find):
+            await self.catch_up({event_id: found.version})
             return found
         if found.order.status in LIVE:
             return NotApplied("the order changed hands while it was looked up")
-        return OrderSettled(found.order, found.version)
+        return OrderSettled(found.order, version)

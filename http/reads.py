@@ -146,6 +146,8 @@ class Reads:
         first = await anext(chunks, b"")  # while an error can still be told
         streamed = web.StreamResponse(headers={"Content-Type": _NDJSON})
         await streamed.prepare(request)
+        if request.method == "HEAD":  # aiohttp would let a body pass, and the next answer begin with it
+            return streamed
         await streamed.write(first)
         async for chunk in chunks:
             await streamed.write(chunk)

@@ -54,9 +54,10 @@ class DatabaseReading:
         """The order as it is stored, without its position; None if there is no such order."""
         return self._one_order(orders.c.event_id == event_id, orders.c.order_id == order_id)
 
-    def last_order_of(self, event_id: EventId, customer: CustomerId) -> Found | None:
-        """The customer's newest order for this event, whatever became of it."""
-        return self._one_order(orders.c.event_id == event_id, orders.c.customer == customer)
+    def last_order_of(self, event_id: EventId, customer: CustomerId, version: int) -> Found | None:
+        """The customer's newest order for this event of those that have not changed since this version."""
+        theirs = orders.c.event_id == event_id, orders.c.customer == customer
+        return self._one_order(*theirs, orders.c.version <= version)
 
     def orders(
         self, wanted: OrderFilter, after: OrderPlace | None, limit: int

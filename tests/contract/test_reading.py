@@ -96,7 +96,7 @@ def test_an_order_belongs_to_one_event(
     journal.append(other.open(5))
     outlet.answers(3)
     assert reading.order(OTHER, booking.order_id) is None
-    assert reading.last_order_of(OTHER, ADA) is None
+    assert reading.last_order_of(OTHER, ADA, 9) is None
     assert reading.order(EVENT, new_order_id()) is None
 
 
@@ -106,10 +106,22 @@ def test_the_last_order_of_a_customer_is_their_newest_whatever_became_of_it(
     first, second, somebody_elses = book("ada"), book("ada"), book("ben")
     journal.append(owner.decide(first, second, somebody_elses, Cancel(second.order_id)))
     outlet.answers(5)
-    found = reading.last_order_of(EVENT, ADA)
+    found = reading.last_order_of(EVENT, ADA, 5)
     assert found is not None
     assert (found.order.id, found.order.status) == (second.order_id, OrderStatus.CANCELLED)
-    assert reading.last_order_of(EVENT, CustomerId("nobody")) is None
+    assert reading.last_order_of(EVENT, CustomerId("nobody"), 5) is None
+
+
+def test_what_a_customer_has_ordered_since_is_not_their_last_order(
+    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    first, second = book("ada"), book("ada")
+    journal.append(owner.decide(first, Cancel(first.order_id), second, Cancel(second.order_id)))
+    outlet.answers(5)
+    found = [reading.last_order_of(EVENT, ADA, version) for version in range(1, 6)]
+    assert [each and each.order.id for each in found] == [
+        None, None, first.order_id, first.order_id, second.order_id
+    ]  # fmt: skip
 
 
 def test_events_come_page_by_page_in_the_order_of_their_ids(
@@ -138,7 +150,7 @@ QUESTIONS: list[Question] = [
     lambda reading: reading.status(EVENT),
     lambda reading: reading.events(EventId(0), 10),
     lambda reading: reading.order(EVENT, new_order_id()),
-    lambda reading: reading.last_order_of(EVENT, ADA),
+    lambda reading: reading.last_order_of(EVENT, ADA, 9),
     lambda reading: reading.epochs([EVENT]),
 ]
 

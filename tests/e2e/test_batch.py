@@ -48,6 +48,22 @@ def test_each_command_is_answered_as_its_own_call_would_be(server: Server) -> No
     ]
 
 
+def test_a_cancellation_is_not_answered_for_what_is_booked_after_it(server: Server) -> None:
+    """No actor knows a customer who has nothing; asked later, the database knows what they have by then."""
+    event = server.event(tickets=5)
+    ann = {"eventId": event, "userId": "ann"}
+    steps = ["cancel", "book", "cancel", "cancel", "book", "cancel", "cancel", "book"]
+    results = batch(server, *({"do": step, **ann} for step in steps))
+    assert [each["status"] for each in results] == [404, 201, 200, 409, 201, 200, 409, 201]
+    booked = [each["body"]["orderId"] for each in results if each["status"] == 201]
+    refused = [each["body"] for each in results if each["status"] == 409]
+    assert [each["orderId"] for each in refused] == booked[:2]
+    assert [(each["code"], each["version"]) for each in refused] == [
+        ("already_cancelled", 3), ("already_cancelled", 5)
+    ]  # fmt: skip
+    assert server.status(event)["bookedTickets"] == 1
+
+
 MALFORMED = [
     ('{"do": "book", "eventId": "1"}', 422, "/userId"),
     ('{"do": "book", "eventId": "1", "userId": "x", "quantity": 0}', 422, "/quantity"),

@@ -143,3 +143,10 @@ def test_a_long_log_is_streamed_line_by_line(server: Server) -> None:
         "GET", f"/events/{event}/changes?after=2101", headers={"Accept": "application/x-ndjson"}
     )
     assert (none.status, none.body) == (200, b"")
+
+
+def test_the_head_of_a_streamed_log_has_no_body(server: Server) -> None:
+    head = f"HEAD /events/{server.event()}/changes HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n"
+    answer = server.send_raw(f"{head}Connection: close\r\n\r\n".encode(), finish=False)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\n\r\n")

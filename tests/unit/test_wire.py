@@ -223,6 +223,12 @@ def test_half_of_a_surrogate_pair_is_pointed_at(call: str, field: str, text: str
 
 
 @each_call
+@pytest.mark.parametrize("text", ["x - at `$.y", "` - at `$", "x - at `$[0]"])
+def test_where_it_is_wrong_is_not_taken_from_what_a_client_wrote(call: str, text: str) -> None:
+    assert problem(call, json.dumps({"do": text, **LEAST[call]}).encode()) == invalid("/do")
+
+
+@each_call
 def test_half_of_a_surrogate_pair_in_a_fields_name_is_refused(call: str) -> None:
     assert problem(call, rb'{"\ud800": 1}') == invalid("")
 

@@ -313,6 +313,11 @@ def test_half_of_a_surrogate_pair_in_an_entry_is_refused_alone() -> None:
     assert len(split(batch(GOOD, odd, GOOD))) == 3
 
 
+def test_half_of_a_surrogate_pair_is_pointed_at_whatever_the_field_is_called() -> None:
+    odd = rb'{"a/b~c": "\ud800", "do": "book"}'
+    assert refused("", odd, in_batch=True) == ("invalid_request", [f"{AT}/a~1b~0c"])
+
+
 @pytest.mark.parametrize("with_escape", [False, True])
 def test_an_entry_that_is_nested_too_deeply_refuses_the_batch_at_whatever_depth(with_escape: bool) -> None:
     """There must be no depth at which one reader of JSON gives up before the other."""
