@@ -1,17 +1,14 @@
-"""Bytes that are no HTTP, and any HTTP at all: the server never fails, and what it refuses has no effect."""
+"""Bytes that are no HTTP, and HTTP that few clients speak: the server never fails, and goes on."""
 
 import json
 import socket
 import time
 from contextlib import suppress
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.support.log import as_json
-from tests.support.server import JSON, Server
+from tests.support.server import Server
 
 HEAD = b"POST /book HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 LAST = b"Connection: close\r\n"
@@ -116,6 +113,7 @@ def test_what_is_cut_off_is_no_failure_and_the_server_goes_on(server: Server, be
     answer = server.send_raw(beginning)
     assert answer == b"" or answer.startswith((b"HTTP/1.0 4", b"HTTP/1.1 4", b"HTTP/1.1 200")), answer
     check_it_goes_on(server)
+    assert "Traceback" not in "".join(server.said), "a client that goes away is no failure of ours"
 
 
 @pytest.mark.parametrize("chunk", [b"zz\r\n", b"-1\r\n", b"2\r\n{}nonsense\r\n"])
@@ -164,51 +162,3 @@ def test_a_body_cut_off_has_no_effect(server: Server) -> None:
     server.send_raw(request(body, b"Content-Length: %d" % (len(body) + 1)))
     server.send_raw(request(b"%x\r\n%s\r\n" % (len(body), body), b"Transfer-Encoding: chunked"))
     assert server.status(event)["version"] == 1
-
-
-# --- anything at all -----------------------------------------------------------------------------
-
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
-values = st.recursive(
-    scalars,
-    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=4), v, max_size=3),
-    max_leaves=6,
-)
-KEYS = ["eventId", "userId", "orderId", "quantity", "waitlist", "eventName", "totalTickets"]
-PATHS = ["/initialize", "/book", "/cancel", "/events", "/status/{}", "/orders/{}", "/status/{}/live"]
-
-
-@st.composite
-def bodies(draw: st.DrawFn, event: str) -> bytes:
-    """Mostly nearly right ones, of the event."""
-    nearly = draw(st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), values, max_size=3))
-    right: dict[str, Any] = draw(
-        st.sampled_from([{}, {"eventId": event, "userId": "u"}, {"eventName": "x", "totalTickets": 1}])
-    )
-    return draw(st.sampled_from([as_json({**right, **nearly}), as_json(nearly)]) | st.binary(max_size=40))
-
-
-coded = st.sampled_from(["gzip", "deflate", "br", "identity"])
-segments = st.text(
-    st.characters(codec="ascii", exclude_characters=" \r\n\t\x0b\x0c", min_codepoint=33, max_codepoint=126),
-    max_size=12,
-)
-header_values = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=20)
-
-
-@given(data=st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_sent_is_never_our_failure(server: Server, data: st.DataObject) -> None:
-    event = server.event(tickets=3)
-    before = server.status(event)
-    method = data.draw(st.sampled_from(["POST", "POST", "POST", "GET", "HEAD", "PUT", "DELETE", "OPTIONS"]))
-    path = data.draw(st.sampled_from(PATHS)).format(data.draw(st.just(event) | segments))
-    path += data.draw(st.just("") | segments.map("?{}".format))
-    names = st.sampled_from(
-        ["Content-Type", "X-Request-ID", "Accept", "Expect", "Origin", "Cookie", "Range", "Content-Encoding"]
-    )
-    headers = {**JSON, **data.draw(st.dictionaries(names, header_values | coded, max_size=2))}
-    reply = server.send(method, path, data.draw(bodies(event)), headers)
-    assert reply.status < 500, (method, path, reply.body)
-    if reply.status >= 400:
-        assert server.status(event) == before

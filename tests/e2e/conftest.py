@@ -1,0 +1,28 @@
+"""What the tests share that send anything at all."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.watched import Watched
+from tests.support.audit import assert_audit_passes
+from tests.support.postgres import Cluster
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def attacked(embedded_cluster: Cluster) -> Iterator[Server]:
+    """A server of a module's own: afterwards, everything it has written is as promised."""
+    with embedded_cluster.database() as url:
+        server = Server("--database-url", url)
+        yield server
+        server.stop()
+        assert_audit_passes(url)
+
+
+@pytest.fixture
+def watched(attacked: Server) -> Iterator[Watched]:
+    """An event there, for all that a test sends."""
+    watched = Watched(attacked)
+    yield watched
+    watched.end()
