@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ def running(ready: str, *command: str) -> Iterator[str]:
         for line in process.stdout:
             said.append(line)
             if ready in line:
+                rest = threading.Thread(target=process.stdout.read, daemon=True)  # else it might wait for us
+                rest.start()
                 yield line
                 break
         else:
