@@ -116,7 +116,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
 
         try:
             with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-                runner.run(_run(engines, bound, ready, postgres))
+                runner.run(_run(engines, bound, ready, postgres, settings.max_connections))
         finally:
             for number in server.STOP_SIGNALS:  # we are stopping already: nothing must cut it off
                 signal.signal(number, signal.SIG_IGN)
@@ -163,7 +163,11 @@ def audit(settings: AuditSettings = AuditSettings()) -> None:  # noqa: B008 - fr
 
 
 async def _run(
-    engines: Engines, bound: socket.socket, ready: Callable[[], None], postgres: EmbeddedPostgres | None
+    engines: Engines,
+    bound: socket.socket,
+    ready: Callable[[], None],
+    postgres: EmbeddedPostgres | None,
+    connections_max: int,
 ) -> None:
     bridge = Bridge(asyncio.get_running_loop(), clock)
     dispatcher = Dispatcher()
@@ -197,7 +201,9 @@ async def _run(
             if not await bridge.drain(DRAIN_S):
                 console.print("Some requests were not answered in time.")
 
-        await server.serve(application(routes), bound, ready=ready, drain=drain)
+        await server.serve(
+            application(routes), bound, ready=ready, drain=drain, connections_max=connections_max
+        )
     finally:
         directory.stop()
         dispatcher.stop(timeout_s=1.0)

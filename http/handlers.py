@@ -82,7 +82,7 @@ def if_match(request: web.Request) -> int | None:
 
 
 async def read_json(request: web.BaseRequest) -> bytes:
-    """The body of a request that says it is JSON, as it is. Raises ProblemError 413, 415.
+    """The body of a request that says it is JSON, as it is. Raises ProblemError 408, 413, 415.
 
     What is compressed is refused: 64 KiB of it may be 64 MiB, inflated on the event loop.
     """
@@ -95,6 +95,10 @@ async def read_json(request: web.BaseRequest) -> bytes:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise ProblemError("body_too_large", f"A body may have {request.client_max_size} bytes.") from None
+    except RuntimeError as error:  # aiohttp's, if the client had gone before anybody read
+        if request.transport is None:
+            raise ConnectionResetError("the client has gone") from error
+        raise
 
 
 def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None = None) -> web.Response:

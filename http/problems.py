@@ -5,8 +5,11 @@ The table below is the whole vocabulary; a client may rely on `code` and `status
 Called on the event loop.
 """
 
+import random
 import re
 from collections.abc import Mapping
+from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -21,6 +24,7 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "event_not_found": (404, "No such event"),
     "order_not_found": (404, "No such order"),
     "method_not_allowed": (405, "This address does not take that method"),
+    "request_timeout": (408, "The request took too long to arrive"),
     "sold_out": (409, "Sold out"),
     "waitlist_full": (409, "The waiting list is full"),
     "sales_not_open": (409, "The sale has not begun"),
@@ -53,15 +57,17 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
 }
 
 RETRY_AFTER_S = {
-    "in_progress": "1",
-    "not_applied": "1",
-    "overloaded": "1",
-    "event_moved": "1",
-    "not_ready": "1",
-    "event_unavailable": "30",
-    "outcome_unknown": "1",
+    "in_progress": range(1, 3),
+    "not_applied": range(1, 4),
+    "overloaded": range(1, 4),
+    "event_moved": range(1, 4),
+    "not_ready": range(1, 4),
+    "event_unavailable": range(20, 41),
+    "outcome_unknown": range(1, 4),
 }
+"""Seconds, of which each client is told others: whoever is refused together should not come back together."""
 
+_MEDIA_TYPE = "application/problem+json"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -118,12 +124,33 @@ class ProblemError(Exception):
     def response(self, request: web.BaseRequest) -> web.Response:
         """The document, under the request's id."""
         request_id = request_id_of(request)
+        return web.Response(
+            body=self._body(request_id),
+            status=self.status,
+            content_type=_MEDIA_TYPE,
+            headers=self._headers(request_id),
+        )
+
+    def unasked(self) -> bytes:
+        """The whole answer as it goes over the wire, for a client whose request was not read."""
+        request_id = uuid_utils.uuid7().hex
+        body = self._body(request_id)
+        headers = {
+            "Content-Type": _MEDIA_TYPE,
+            "Content-Length": str(len(body)),
+            "Date": formatdate(usegmt=True),
+            "Connection": "close",
+            **self._headers(request_id),
+        }
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+    def _body(self, request_id: str) -> bytes:
+        return msgspec.json.encode(self.document(request_id))
+
+    def _headers(self, request_id: str) -> dict[str, str]:
         headers = {**(self.headers or {}), "X-Request-ID": request_id}
         if self.code in RETRY_AFTER_S:
-            headers["Retry-After"] = RETRY_AFTER_S[self.code]
-        return web.Response(
-            body=msgspec.json.encode(self.document(request_id)),
-            status=self.status,
-            content_type="application/problem+json",
-            headers=headers,
-        )
+            headers["Retry-After"] = str(random.choice(RETRY_AFTER_S[self.code]))  # noqa: S311 - no secret
+        return headers

@@ -37,6 +37,11 @@ class ServeSettings(DatabaseSettings):
     port: Annotated[int, Parameter(env_var="PORT", validator=Number(gte=0, lte=65535))] = 3000
     """Port to listen on; 0 takes any free one."""
 
+    max_connections: Annotated[
+        int, Parameter(env_var="BOXOFFICE_MAX_CONNECTIONS", validator=Number(gte=1, lte=1_000_000))
+    ] = 10_000
+    """Client connections that may be open; whoever comes then is answered 503."""
+
     log_level: Annotated[LogLevel, Parameter(env_var="LOG_LEVEL")] = "info"
     """The least important lines to log."""
 

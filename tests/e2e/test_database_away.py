@@ -72,7 +72,7 @@ def test_writes_are_refused_while_it_is_away_and_go_on_by_themselves(house: Hous
     refused.append(server.send("GET", "/events"))
     for reply in refused:
         assert (reply.status, reply.document["code"]) in ((503, "not_applied"), (504, "outcome_unknown"))
-        assert reply.headers["Retry-After"] == "1"
+        assert reply.headers["Retry-After"] in ("1", "2", "3")
     assert server.status(quiet)["availableTickets"] == 5, "a resident event needs no database to be looked at"
     assert server.process.poll() is None
 

@@ -23,7 +23,7 @@ COMMAND = str(Path(sys.executable).with_name("boxoffice"))
 START_S = 30.0
 STOP_S = 15.0
 PATIENCE_S = 10.0
-SETTINGS = ("DATABASE_URL", "PORT", "HOST", "BOXOFFICE_DATA_DIR", "LOG_LEVEL")
+SETTINGS = ("DATABASE_URL", "PORT", "HOST", "BOXOFFICE_DATA_DIR", "LOG_LEVEL", "BOXOFFICE_MAX_CONNECTIONS")
 QUIET = {name: value for name, value in os.environ.items() if name not in SETTINGS}
 
 JSON = {"Content-Type": "application/json"}

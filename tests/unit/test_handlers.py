@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from boxoffice.http.app import application
 from boxoffice.http.batch import Batches
 from boxoffice.http.desk import Desk
-from boxoffice.http.handlers import Handlers, if_match
+from boxoffice.http.handlers import Handlers, if_match, read_json
 from boxoffice.http.idempotency import Keys
 from boxoffice.http.problems import ProblemError
 from tests.unit.fakes import PATIENCE_S
@@ -50,6 +52,24 @@ async def front() -> AsyncIterator[Front]:
         front.client = client
         yield front
     front.close()
+
+
+# --- the body ---------------------------------------------------------------------------------------
+
+
+class Gone(BaseProtocol):
+    """Never connected, or not any more."""
+
+    ssl_context = peername = sockname = None
+
+
+async def test_a_client_that_has_gone_before_its_body_is_read_is_no_failure() -> None:
+    gone: Any = Gone(asyncio.get_running_loop())
+    body = StreamReader(gone, 2**16)
+    headers = {"Content-Type": "application/json"}
+    request = make_mocked_request("POST", "/book", headers, protocol=gone, transport=None, payload=body)
+    with pytest.raises(ConnectionResetError):
+        await read_json(request)
 
 
 # --- If-Match ------------------------------------------------------------------------------------

@@ -2,11 +2,15 @@
 
 import ast
 import json
+from http.client import parse_headers
+from io import BytesIO
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from boxoffice.actors.changes import (
     Change,
@@ -222,6 +226,34 @@ def test_every_code_is_given_by_somebody_and_every_given_code_is_in_the_table() 
 
 def test_whoever_is_told_when_to_ask_again_is_told_with_a_code_of_the_table() -> None:
     assert set(RETRY_AFTER_S) <= set(STATUS_AND_TITLE)
+
+
+@pytest.mark.parametrize("code", RETRY_AFTER_S)
+def test_those_who_are_refused_together_are_not_told_to_come_back_together(code: str) -> None:
+    told = {problem_of(code).headers["Retry-After"] for _ in range(400)}
+    assert {int(seconds) for seconds in told} == set(RETRY_AFTER_S[code])
+    assert len(told) > 1
+    assert min(RETRY_AFTER_S[code]) >= 1
+
+
+def problem_of(code: str) -> web.Response:
+    return ProblemError(code, "so it is").response(make_mocked_request("GET", "/"))
+
+
+@pytest.mark.parametrize("code", STATUS_AND_TITLE)
+def test_a_problem_says_the_same_to_whom_it_is_told_unasked(code: str) -> None:
+    asked, (first, _, rest) = problem_of(code), ProblemError(code, "so it is").unasked().partition(b"\r\n")
+    head, _, body = rest.partition(b"\r\n\r\n")
+    headers = parse_headers(BytesIO(head + b"\r\n\r\n"))
+    assert first.startswith(b"HTTP/1.1 %d " % asked.status)
+    assert isinstance(asked.body, bytes)
+    answers = [json.loads(text) for text in (asked.body, body)]
+    assert [answer.pop("requestId") for answer in answers] == [
+        asked.headers["X-Request-ID"],
+        headers["X-Request-ID"],
+    ]
+    assert answers[0] == answers[1]
+    assert set(headers) - {"Content-Length", "Date", "Connection"} == set(asked.headers) - {"Content-Length"}
 
 
 # --- an event ------------------------------------------------------------------------------------
