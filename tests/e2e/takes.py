@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
+from urllib.parse import unquote_plus
 
 from boxoffice.actors.values import QUANTITY_MAX, SECONDS_MAX, TEXT_MAX, TICKETS_MAX
 
@@ -187,16 +188,19 @@ def takes_body(call: str, body: bytes) -> Verdict:
 
 
 def takes_entries(body: bytes) -> list[Verdict] | None:
-    """Of each entry, whether the batch takes it; None if these bytes are no batch."""
+    """Of each entry, whether the batch takes it; of what is no batch, of none.
+
+    None for what is no JSON: that may be the fault of one entry.
+    """
     try:
         document = read(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or isinstance(document, Repeated) or document.keys() != {"commands"}:
-        return None
+        return []
     commands = document["commands"]
     if not isinstance(commands, list) or not 1 <= len(commands) <= 1_000:
-        return None
+        return []
     return list(_each(commands))
 
 
@@ -217,3 +221,32 @@ def takes_key(given: bytes) -> bool:
         quoted = _QUOTED.fullmatch(text)
         text = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else ""
     return 1 <= len(text) <= 255 and text.isascii() and text.isprintable()
+
+
+# --- arguments -----------------------------------------------------------------------------------
+
+_UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+def takes_argument(path: str, name: str, given: str) -> Verdict:
+    """Whether a list takes this for the value of its parameter, percent-encoded as it is."""
+    value = unquote_plus(given, errors="replace")
+    match path, name:
+        case _, "limit":
+            return bool(re.fullmatch("[0-9]{1,18}", value)) and 1 <= int(value) <= 500
+        case _, "after":
+            return bool(re.fullmatch("[0-9]{1,18}", value))
+        case "/events", "cursor":
+            return bool(re.fullmatch("[1-9][0-9]{0,18}", value)) and int(value) < 2**63
+        case "/orders", "cursor":
+            event_id, _, order_id = value.partition("-")
+            return bool(takes_argument("/events", "cursor", event_id) and re.fullmatch(_UUID, order_id))
+        case _, "cursor":
+            return bool(re.fullmatch("[0-9]{1,18}", value))
+        case _, "status":
+            return value in ("held", "confirmed", "expired", "cancelled", "waitlisted", "offered")
+        case _, "eventId":
+            return True  # or there is no such event
+        case _, "userId":
+            return text(value)
+    return False

@@ -187,7 +187,7 @@ OTHERS, CUSTOMERS, TICKETS = 5, 40, 30
 STRANGE = [
     ("book", rb'{"eventId": "@event", "userId": "a\u0000b"}'),
     ("book", rb'{"eventId": "@event", "userId": "\ud800"}'),
-    ("book", rb'{"eventId": "@event", "userId": "\"},{\\\",NULL\\"}'),
+    ("book", rb'{"eventId": "@event", "userId": "\"},{\",NULL\\"}'),
     ("hold", rb'{"eventId": "@event", "userId": "\u0001\u001f\u007f\r\n\t"}'),
     ("hold", b'{"eventId": "@event", "userId": "%s"}' % ("\U0001f3ab" * 200).encode()),
     ("adjust", rb'{"eventId": "@event", "eventName": "a\u0000b"}'),
@@ -237,13 +237,16 @@ async def all_at_once(attacked: Server, event_id: str, strange: list[tuple[str, 
 
 
 def test_they_do_share_transactions(attacked: Server) -> None:
-    """Otherwise the test before this one shows nothing."""
-    event_id = attacked.event(tickets=TICKETS)
-    others = asyncio.run(all_at_once(attacked, event_id, STRANGE))
-    with database(attacked.database_url) as cursor:
-        cursor.execute(
-            "SELECT 1 FROM changes AS theirs JOIN changes AS ours ON theirs.xmin::text = ours.xmin::text"
-            " WHERE ours.event_id = %s AND theirs.event_id = ANY(%s) AND theirs.version > 1",
-            (int(event_id), [int(other) for other in others]),
-        )
-        assert cursor.fetchall()
+    """Otherwise the test before this one shows nothing. What arrives together is a matter of chance."""
+    for _ in range(20):
+        event_id = attacked.event(tickets=TICKETS)
+        others = asyncio.run(all_at_once(attacked, event_id, STRANGE))
+        with database(attacked.database_url) as cursor:
+            cursor.execute(
+                "SELECT 1 FROM changes AS theirs JOIN changes AS ours ON theirs.xmin::text = ours.xmin::text"
+                " WHERE ours.event_id = %s AND theirs.event_id = ANY(%s) AND theirs.version > 1",
+                (int(event_id), [int(other) for other in others]),
+            )
+            if cursor.fetchall():
+                return
+    raise AssertionError("they never shared one")

@@ -77,13 +77,13 @@ def test_a_batch_has_a_bound(watched: Watched, number: int) -> None:
 
 @pytest.mark.parametrize("name", HEADERS)
 def test_each_header_is_read_or_refused(watched: Watched, name: str) -> None:
-    body = b'{"eventId":"@event","eventName":"x"}'
+    body, other = b'{"eventId":"@event","eventName":"x"}', b'{"eventId":"@event","userId":"hal"}'
     for value in HEADERS[name]:
         watched.begin()
         headers = [name.encode() + b": " + value]
         watched.post("adjust", watched.fill(body), *headers)
         watched.post("adjust", watched.fill(body), *headers, *headers)
-        watched.post("adjust", watched.fill(body), *headers, watched.fill(b"Idempotency-Key: @new"))
+        watched.post("book", watched.fill(other), *headers, watched.fill(b"Idempotency-Key: @new"))
         watched.ask(b"POST", b"/adjust", watched.fill(body), headers)
         for target in (b"/status/@event", b"/events/@event/changes"):
             watched.ask(b"GET", watched.fill(target), headers=headers)
@@ -108,5 +108,7 @@ def test_each_argument_is_read_or_refused(watched: Watched, path: str, names: li
     watched.begin()
     for name in names:
         for argument in ODD_ARGUMENTS:
-            answer, _ = watched.ask(b"GET", watched.fill(f"{path}?{name}={argument}".encode()))
-            assert answer.status in (200, 404, 422), answer
+            given = watched.fill(argument.encode())
+            answer, _ = watched.ask(b"GET", watched.fill(path.encode()) + b"?%s=%s" % (name.encode(), given))
+            taken = takes.takes_argument(path, name, given.decode())
+            assert answer.status in ((200, 404) if taken else (422,)), (given, answer)

@@ -70,7 +70,7 @@ def check_batch(watched: Watched, body: bytes) -> None:
     verdicts = takes.takes_entries(body)
     if answer.status != 200:
         assert answer.status == 413 if len(body) > takes.BATCH_MAX else answer.status in REFUSED, answer
-        assert verdicts is None, (body, answer)
+        assert not verdicts, (body, answer)
         return
     results = answer.document["results"]
     for result in results:
