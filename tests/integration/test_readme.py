@@ -27,6 +27,13 @@ def tour() -> list[tuple[str, str]]:
     return [(lines[i].removeprefix("$ "), lines[i + 1]) for i in range(0, len(lines), 2)]
 
 
+def test_every_test_that_stands_for_a_promise_is_there() -> None:
+    table = README.read_text().partition("<!-- promises -->")[2].partition("<!-- end of the promises -->")[0]
+    named = re.findall(r"`(tests/[a-z0-9_/]+\.py)`", table)
+    assert len(named) > 20
+    assert [each for each in named if not (README.parent / each).is_file()] == []
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the tour is told with curl")
 def test_the_tour_answers_exactly_what_the_readme_shows(own_server: Server) -> None:
     steps = tour()
