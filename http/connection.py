@@ -209,9 +209,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what never became a request, and nobody who has gone; aiohttp logs a traceback for each."""
-        if isinstance(exc, ConnectionError) and (self.transport is None or self.transport.is_closing()):
-            raise exc
+        """Answer what never became a request; aiohttp's own way logs a traceback for each."""
         if status != 400:
             return super().handle_error(request, status, exc, message)
         log.debug("what %s sent is no HTTP: %s", request.remote, message)
