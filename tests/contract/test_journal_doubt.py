@@ -252,12 +252,15 @@ def test_what_was_committed_stays_true_when_another_server_goes_on_from_there(
 
 
 class Abandoned:
-    """The COMMIT does not arrive, and PostgreSQL never hears that the connection is lost."""
+    """The call does not arrive, or does; and PostgreSQL never hears that the connection is lost."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, arrives: bool = False) -> None:
+        self._arrives = arrives
         self.connection: psycopg2.extensions.connection | None = None
 
-    def __call__(self, cursor: Cursor, _call: Callable[[], None]) -> None:
+    def __call__(self, cursor: Cursor, call: Callable[[], None]) -> None:
+        if self._arrives:
+            call()
         self.connection = cursor.connection
         self.connection.close = lambda: None  # type: ignore[method-assign]
         raise LOST
@@ -285,13 +288,7 @@ def test_a_write_whose_session_lives_on_holds_nobody_up(
     told: Told, faults: Faults, stored: Stored, owner: Owner, recovery: DatabaseRecovery
 ) -> None:
     """It has the event's row, and would keep it until PostgreSQL's own time-out."""
-    abandoned = Abandoned()
-
-    def write_and_abandon(cursor: Cursor, call: Callable[[], None]) -> None:
-        call()
-        abandoned(cursor, call)
-
-    faults.at_write.append(write_and_abandon)
+    faults.at_write.append(Abandoned(arrives=True))
     faults.at_rollback.append(raising(LOST))
     assert told(owner.decide(book())) == [NotApplied("the database is away")]
     other = Owner(OTHER).open()
@@ -303,13 +300,7 @@ def test_a_write_whose_session_lives_on_holds_nobody_up(
 def test_what_a_lost_session_holds_is_free_before_anybody_writes_again(
     told: Told, faults: Faults, stored: Stored, owner: Owner
 ) -> None:
-    abandoned = Abandoned()
-
-    def write_and_abandon(cursor: Cursor, call: Callable[[], None]) -> None:
-        call()
-        abandoned(cursor, call)
-
-    faults.at_write.append(write_and_abandon)
+    faults.at_write.append(Abandoned(arrives=True))
     faults.at_rollback.append(raising(LOST))
     assert told(owner.decide(book())) == [NotApplied("the database is away")]
     eventually(lambda: stored.rows("SELECT 1 FROM events FOR UPDATE SKIP LOCKED") == [(1,)])
