@@ -20,7 +20,7 @@ serve: $(VENV)/.installed ## Set up, then run the server on port 3000 with its o
 	$(BIN)/boxoffice serve
 
 test: $(VENV)/.installed ## Set up, then run all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.installed types ## Lint, format and types, without changing anything
 	$(BIN)/ruff check .
