@@ -21,7 +21,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 
 import aiohttp
@@ -32,6 +34,7 @@ from tests.simulation import versions
 from tests.simulation.chaos_clients import Client, Ledger, Shop
 from tests.simulation.chaos_house import COMMITTED, FAULTS, NOT_COMMITTED, Act, House, house
 from tests.support.audit import audited
+from tests.support.log import database
 
 PERIOD_S = 5.0
 EVENTS = 6
@@ -72,6 +75,7 @@ class Run:
         self._ledger = Ledger()
         self._done = False
         self._events: list[str] = []
+        self._initialized = 0
         self._deck: list[str] = []
         self._shop = Shop(built.url_of, [])
 
@@ -115,14 +119,15 @@ class Run:
         self._shop.events = made
 
     def _event(self, terms: dict[str, object]) -> str:
+        self._initialized += 1
+        key = f"event-{self._initialized}"
         while True:  # whatever is broken now
             for server in self._house.servers:
-                try:
-                    status, event = server.post("/initialize", eventName="Chaos", totalTickets=20, **terms)
-                except OSError:
-                    continue
-                if status == 201:
-                    return str(event["eventId"])
+                with suppress(OSError, HTTPException):
+                    body = {"eventName": "Chaos", "totalTickets": 20, **terms}
+                    reply = server.post_once(key, "/initialize", **body)
+                    if reply.status == 201:
+                        return str(reply.document["eventId"])
             time.sleep(0.2)
 
     async def _period(self) -> None:
@@ -169,13 +174,23 @@ class Run:
             await self._house.revive()
             await asyncio.sleep(2.0)
 
+    def _stored(self) -> set[str]:
+        """The events that the database has."""
+        with database(self._house.url) as cursor:
+            cursor.execute("SELECT id::text FROM events")
+            return {event for (event,) in cursor.fetchall()}
+
     async def _look(self) -> Counter[str]:
         """Whether every promise was kept."""
         await asyncio.to_thread(self._house.close)
         report = await asyncio.to_thread(audited, self._house.url)
         assert not report.violations, "\n".join(map(str, report.violations))
         counts = self._seen() + self._house.counts
-        for event in self._events:
+        events = {*self._events, *self._shop.made}
+        assert self._ledger.counts["given up"] or events == self._stored(), (
+            "an event that nobody made, or lost"
+        )
+        for event in sorted(events, key=int):
             found = await asyncio.to_thread(
                 versions.check, self._house.url, event, self._ledger.seen, look_lag_s=STALE_S
             )
@@ -184,6 +199,7 @@ class Run:
             counts["expiries"] += found.expiries
             counts["unknown, and applied"] += found.applied
             counts["unknown, and not applied"] += found.not_applied
+        counts["events"] = len(events)
         for proxy in self._house.proxies:
             counts.update(proxy.counts)
         absent = [what for what in NEEDED if not counts[what]]

@@ -46,6 +46,7 @@ class Shop:
     def __init__(self, urls: Callable[[int], str], events: list[str]) -> None:
         self.url = urls
         self.events = events
+        self.made: list[str] = []  # by the clients themselves
 
 
 class Client:
@@ -69,12 +70,26 @@ class Client:
 
     async def _one_thing(self) -> None:
         chance = self._chance
-        event = chance.choice(self._shop.events)
-        what = chance.choices(["take", "change", "adjust", "look", "batch"], [40, 38, 3, 14, 5])[0]
+        event = chance.choice([*self._shop.events, *self._shop.made[-2:]])
+        weights = {
+            "take": 400,
+            "change": 380,
+            "adjust": 30,
+            "look": 140,
+            "batch": 50,
+            "initialize": 5,
+            "close": 5,
+        }
+        what = chance.choices(list(weights), list(weights.values()))[0]
         if what == "look":
             await self._look(event)
         elif what == "adjust":
             await self._until_known("/adjust", {"eventId": event, "totalTickets": chance.randint(5, 30)})
+        elif what == "initialize":
+            made = await self._until_known("/initialize", {"eventName": "Chaos", "totalTickets": 20})
+            self._shop.made += [made.answer["eventId"]] if made is not None else []
+        elif what == "close" and self._shop.made:
+            await self._until_known("/close", {"eventId": chance.choice(self._shop.made)})
         elif what == "change" and self._orders:
             await self._until_known(*self._change())
         elif what == "batch":
@@ -97,6 +112,9 @@ class Client:
     def _change(self) -> tuple[str, dict[str, Any]]:
         chance = self._chance
         order = self._orders[chance.randrange(len(self._orders))]
+        if chance.random() < 0.15:  # any of mine: whoever has none, or several, is told so
+            user = f"{self._name}-{chance.randint(1, max(1, self._asked))}"
+            return "/cancel", {"eventId": order.partition("-")[0], "userId": user}
         path = chance.choice(["/cancel", "/cancel", "/cancel", "/confirm", "/extend"])
         if path == "/cancel" and chance.random() < 0.7:
             self._orders.remove(order)
