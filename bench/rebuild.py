@@ -23,7 +23,7 @@ from sqlalchemy import text
 
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
-from boxoffice.http.__main__ import rebuild
+from boxoffice.http.composition import rebuild
 from boxoffice.persistence import database
 from boxoffice.persistence.embedded import EmbeddedPostgres
 from boxoffice.persistence.journal import GroupCommitJournal
