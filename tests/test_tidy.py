@@ -33,7 +33,19 @@ ACTORS, HTTP, PERSISTENCE = (f"boxoffice.{folder}" for folder in FOLDERS)
 MAY_IMPORT = {
     "actors": {ACTORS, "pykka", "msgspec", "sortedcontainers"},
     "persistence": {ACTORS, PERSISTENCE, "sqlalchemy", "psycopg2", "alembic", "msgspec"},
-    "http": {ACTORS, HTTP, "aiohttp", "msgspec", "uuid_utils", "cyclopts", "rich"},
+    "http": {
+        ACTORS,
+        HTTP,
+        "aiohttp",
+        "msgspec",
+        "uuid_utils",
+        "cyclopts",
+        "rich",
+        "structlog",
+        "prometheus_client",
+        "jwt",
+        "apispec",
+    },
 }
 ROOTS_MAY_IMPORT = MAY_IMPORT["http"] | {PERSISTENCE, "sqlalchemy", "psycopg2", "uvloop"}
 
