@@ -10,17 +10,27 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Annotated, NamedTuple, NoReturn
 
 import cyclopts
 import msgspec
+from cyclopts import CycloptsPanel, Parameter
+from rich.panel import Panel
 
 from boxoffice.actors import failpoints
 from boxoffice.actors.ports import DatabaseAway
 from boxoffice.http import composition, server
-from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
+from boxoffice.http.masking import MASK, masked
+from boxoffice.http.settings import (
+    DEFAULT_DATA_DIR,
+    AuditSettings,
+    DatabaseSettings,
+    ServeSettings,
+    contradiction,
+)
+from boxoffice.http.sources import SECRETS, Sources, aligned, effective
 from boxoffice.http.terminal import console, output, progress
+from boxoffice.http.variables import FAILPOINTS, unknown
 from boxoffice.persistence import database, embedded
 from boxoffice.persistence.audit import audit as run_audit
 from boxoffice.persistence.database import StartupError
@@ -29,15 +39,21 @@ from boxoffice.persistence.engines import Engines
 
 log = logging.getLogger(__name__)
 
-DEFAULT_DATA_DIR = Path("boxoffice-data")
-
-FAILPOINTS = "BOXOFFICE_FAILPOINTS"
-"""For tests: see `actors/failpoints.py`."""
-
 EXIT_VIOLATIONS = 3
 """Of an audit that found some; 1 is for what could not be done at all."""
 
-app = cyclopts.App(name="boxoffice", help="A ticket booking engine for events that sell out.")
+
+def _told(error: cyclopts.CycloptsError) -> Panel:
+    """What is wrong with the flags or variables, without repeating a secret."""
+    argument = error.argument
+    if isinstance(error, cyclopts.ValidationError) and argument and argument.field_info.name in SECRETS:
+        error.value = MASK
+    return CycloptsPanel(masked(str(error)))
+
+
+app = cyclopts.App(
+    name="boxoffice", help="A ticket booking engine for events that sell out.", error_formatter=_told
+)
 
 
 def main() -> None:
@@ -57,6 +73,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    _warn_of_unknown_variables()
     _arm_failpoints()
     # Until the event loop listens for them, they end us by way of every `finally`.
     for number in server.STOP_SIGNALS:
@@ -124,6 +141,36 @@ def audit(settings: AuditSettings = AuditSettings()) -> None:  # noqa: B008 - fr
         sys.exit(EXIT_VIOLATIONS)
 
 
+_sources = Sources()
+
+
+@app.command(config=_sources)
+def config(
+    settings: ServeSettings = ServeSettings(),  # noqa: B008 - frozen
+    *,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Print every setting that `serve` would run with, and where it came from: a flag, an environment
+    variable, or its default. Secrets are masked.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document instead of a table.
+    """
+    _warn_of_unknown_variables()
+    _refuse_contradictions(settings)
+    url = settings.database_url
+    shown = None if url is None else database.describe(database.normalise(url))
+    found = list(effective(settings, _sources, shown))
+    if json:
+        document = {each.flag.removeprefix("--"): each.document for each in found}
+        sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")
+        return
+    for line in aligned((each.flag, each.text, str(each.source)) for each in found):
+        output.print(line)
+
+
 class _Found(NamedTuple):
     """A database: its URL, the same for people, and the embedded PostgreSQL if it is ours."""
 
@@ -138,12 +185,8 @@ def _database(settings: DatabaseSettings, *, beside_a_server: bool = False) -> I
 
     `beside_a_server`, the embedded one may be a running server's, and must be there.
     """
+    _refuse_contradictions(settings)
     if settings.database_url is not None:
-        if settings.data_dir is not None:
-            raise StartupError(
-                "Both a data directory and a database URL are given: drop --data-dir (BOXOFFICE_DATA_DIR)"
-                " or --database-url (DATABASE_URL)."
-            )
         shown = database.describe(database.normalise(settings.database_url))
         yield _Found(settings.database_url, shown)
         return
@@ -159,6 +202,16 @@ def _database(settings: DatabaseSettings, *, beside_a_server: bool = False) -> I
         yield _Found(postgres.url, shown, postgres)
     finally:
         postgres.stop()
+
+
+def _refuse_contradictions(settings: DatabaseSettings) -> None:
+    if sentence := contradiction(settings):
+        raise StartupError(sentence)
+
+
+def _warn_of_unknown_variables() -> None:
+    for sentence in unknown(os.environ):
+        console.print(f"boxoffice: {sentence}")
 
 
 def _arm_failpoints() -> None:

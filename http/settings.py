@@ -1,16 +1,23 @@
 """What the operator may set: one dataclass, from which flags, environment variables and help follow.
 
-Values only. Made by the command line, read by the composition root.
+Values only. Made by the command line, read by the composition root. A field that is not shown by `repr` is a
+secret: `boxoffice config` and error messages mask it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from boxoffice.http import validators
+from boxoffice.http.validators import Network
+
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "json", "console"]
+
+DEFAULT_DATA_DIR = Path("boxoffice-data")
 
 
 @Parameter(name="*")
@@ -22,7 +29,7 @@ class DatabaseSettings:
     """Folder of the embedded PostgreSQL; if it is absent, it is made, except by an audit.
     [default: ./boxoffice-data]"""
 
-    database_url: Annotated[str | None, Parameter(env_var="DATABASE_URL")] = None
+    database_url: Annotated[str | None, Parameter(env_var="DATABASE_URL")] = field(default=None, repr=False)
     """A PostgreSQL of your own, 14 or newer: postgresql://user:password@host:5432/database."""
 
 
@@ -42,8 +49,77 @@ class ServeSettings(DatabaseSettings):
     ] = 10_000
     """Client connections that may be open; whoever comes then is answered 503."""
 
+    # --- who may come in -------------------------------------------------------------------------
+
+    insecure: Annotated[bool, Parameter(env_var="BOXOFFICE_INSECURE", negative="")] = False
+    """Listen anywhere even while there is neither an API key nor a JWT, so that anybody may do everything."""
+
+    public_status: Annotated[bool, Parameter(env_var="BOXOFFICE_PUBLIC_STATUS", negative="")] = False
+    """Let anybody read the status of an event, without an API key."""
+
+    rate_limit: Annotated[
+        str | None, Parameter(env_var="BOXOFFICE_RATE_LIMIT", validator=validators.not_blank)
+    ] = None
+    """Requests that every caller without a limit of their own may make, like 100/second, or off.
+    [default: 100/second for each anonymous address that is not this machine's, and no limit for others]"""
+
+    trusted_proxies: Annotated[
+        tuple[Network, ...],
+        Parameter(
+            name="--trusted-proxy", env_var="BOXOFFICE_TRUSTED_PROXY", negative="",
+            converter=validators.networks, env_var_split=validators.comma_separated,
+        ),
+    ] = ()  # fmt: skip
+    """Network of proxies whose forwarded headers are believed, like 10.0.0.0/8; may be given several times,
+    comma separated in the variable."""
+
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--cors-origin", env_var="BOXOFFICE_CORS_ORIGIN", negative="",
+            validator=validators.origins, env_var_split=validators.comma_separated,
+        ),
+    ] = ()  # fmt: skip
+    """Origin of pages of other sites that may call, exactly like https://shop.example; may be given several
+    times, comma separated in the variable."""
+
+    # --- customers' own tokens -------------------------------------------------------------------
+
+    jwt_issuer: Annotated[
+        str | None, Parameter(env_var="BOXOFFICE_JWT_ISSUER", validator=validators.not_blank)
+    ] = None
+    """Who must have issued a customer's JSON Web Token: its `iss`."""
+
+    jwt_audience: Annotated[
+        str | None, Parameter(env_var="BOXOFFICE_JWT_AUDIENCE", validator=validators.not_blank)
+    ] = None
+    """Whom a customer's JSON Web Token must be meant for: its `aud`."""
+
+    jwt_jwks: Annotated[
+        str | None, Parameter(env_var="BOXOFFICE_JWT_JWKS", validator=validators.file_or_url)
+    ] = None
+    """File or URL of the public keys (a JWKS) that customers' JSON Web Tokens are signed with."""
+
+    jwt_secret: Annotated[
+        str | None, Parameter(env_var="BOXOFFICE_JWT_SECRET", validator=validators.jwt_secret)
+    ] = field(default=None, repr=False)
+    """Secret that customers' JSON Web Tokens are signed with, 32 bytes or more. Better given by its variable:
+    other users of this machine can read the flags."""
+
+    # --- what is logged --------------------------------------------------------------------------
+
     log_level: Annotated[LogLevel, Parameter(env_var="LOG_LEVEL")] = "info"
     """The least important lines to log."""
+
+    log_format: Annotated[LogFormat, Parameter(env_var="LOG_FORMAT")] = "auto"
+    """How lines are logged: json for programs, console for people; auto is console on a terminal and json
+    anywhere else."""
+
+    log_requests_per_second: Annotated[
+        int, Parameter(env_var="BOXOFFICE_LOG_REQUESTS_PER_SECOND", validator=Number(gte=0, lte=1_000_000))
+    ] = 100
+    """Lines that are logged for requests, for each status in each second; the others are only counted. Those
+    with status 500 always are logged."""
 
 
 @Parameter(name="*")
@@ -53,3 +129,26 @@ class AuditSettings(DatabaseSettings):
 
     json: Annotated[bool, Parameter(negative="")] = False
     """Print one JSON document instead of sentences."""
+
+
+def contradiction(settings: DatabaseSettings) -> str | None:
+    """What cannot be done as these settings say, taken together: one sentence."""
+    if settings.data_dir is not None and settings.database_url is not None:
+        return (
+            "Both a data directory and a database URL are given: drop --data-dir (BOXOFFICE_DATA_DIR)"
+            " or --database-url (DATABASE_URL)."
+        )
+    if not isinstance(settings, ServeSettings):
+        return None
+    if settings.jwt_jwks is not None and settings.jwt_secret is not None:
+        return (
+            "Both public keys and a secret for JSON Web Tokens are given: drop --jwt-jwks"
+            " (BOXOFFICE_JWT_JWKS) or --jwt-secret (BOXOFFICE_JWT_SECRET)."
+        )
+    expected = settings.jwt_issuer is not None or settings.jwt_audience is not None
+    if expected and settings.jwt_jwks is None and settings.jwt_secret is None:
+        return (
+            "It is said who issues JSON Web Tokens, but not how to check one: give --jwt-jwks"
+            " (BOXOFFICE_JWT_JWKS) or --jwt-secret (BOXOFFICE_JWT_SECRET)."
+        )
+    return None

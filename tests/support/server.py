@@ -19,12 +19,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from boxoffice.http.variables import variables
+
 COMMAND = str(Path(sys.executable).with_name("boxoffice"))
 START_S = 30.0
 STOP_S = 15.0
 PATIENCE_S = 10.0
-SETTINGS = ("DATABASE_URL", "PORT", "HOST", "BOXOFFICE_DATA_DIR", "LOG_LEVEL", "BOXOFFICE_MAX_CONNECTIONS")
-QUIET = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+SETTINGS = variables()
+QUIET = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in SETTINGS and not name.startswith("BOXOFFICE_")
+}
 
 JSON = {"Content-Type": "application/json"}
 
