@@ -12,6 +12,7 @@ import msgspec
 from boxoffice.actors.changes import Change
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.messages import Answer, Command, Found
+from boxoffice.actors.principals import ApiKey
 from boxoffice.actors.values import (
     CustomerId,
     EventId,
@@ -233,3 +234,21 @@ class Replies(Protocol):
 
     def prune(self) -> int:
         """Let go of some records that are older than a day; returns how many, 0 when none is left."""
+
+
+class ApiKeys(Protocol):
+    """The API keys there are. Every method blocks and raises DatabaseAway. Called on the reader threads, and
+    by the command line.
+    """
+
+    def all(self) -> list[ApiKey]:
+        """Every key there ever was, revoked and expired ones too, the oldest first."""
+
+    def create(self, key: ApiKey) -> None:
+        """Keep a new key. Raises ValueError for one that is none."""
+
+    def revoke(self, key_id: str) -> ApiKey | None:
+        """Revoke a key, unless it is revoked already: that moment stays, and is the database's time.
+
+        The key as it is then; None if there is no such key.
+        """

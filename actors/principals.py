@@ -6,6 +6,7 @@ a token of their own, or anybody. `http` finds out who it is; an event's actor i
 """
 
 from enum import StrEnum
+from typing import Any
 
 from boxoffice.actors.values import CustomerId, Instant, Value
 
@@ -50,6 +51,14 @@ class ApiKey(Value, frozen=True):
     limit: Rate | None = None
     expires_at: Instant | None = None
     revoked_at: Instant | None = None
+
+    def __repr__(self) -> str:
+        """Without the hash, which is nothing to be logged."""
+        return f"ApiKey(id={self.id!r}, name={self.name!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """The same for tracebacks that `rich` prints with the values in them."""
+        return [("id", self.id), ("name", self.name)]
 
 
 class Principal(Value, frozen=True):

@@ -1,6 +1,7 @@
 """The command line: reads the settings, finds the database, and has each command done.
 
-With `composition.py` the composition root: only these two import all three packages. On the main thread.
+With `composition.py`, `locate.py` and `key_commands.py` the composition root: only these import all three
+packages. On the main thread.
 """
 
 import asyncio
@@ -8,9 +9,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Annotated, NamedTuple, NoReturn
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Annotated, NoReturn
 
 import cyclopts
 import msgspec
@@ -19,22 +20,16 @@ from rich.panel import Panel
 
 from boxoffice.actors import failpoints
 from boxoffice.actors.ports import DatabaseAway
-from boxoffice.http import composition, server
+from boxoffice.http import composition, key_commands, server
+from boxoffice.http.locate import located, located_beside, refuse_contradictions
 from boxoffice.http.masking import MASK, masked
-from boxoffice.http.settings import (
-    DEFAULT_DATA_DIR,
-    AuditSettings,
-    DatabaseSettings,
-    ServeSettings,
-    contradiction,
-)
+from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
 from boxoffice.http.sources import SECRETS, Sources, aligned, effective
 from boxoffice.http.terminal import console, output, progress
 from boxoffice.http.variables import FAILPOINTS, unknown
-from boxoffice.persistence import database, embedded
+from boxoffice.persistence import database
 from boxoffice.persistence.audit import audit as run_audit
 from boxoffice.persistence.database import StartupError
-from boxoffice.persistence.embedded import EmbeddedPostgres
 from boxoffice.persistence.engines import Engines
 
 log = logging.getLogger(__name__)
@@ -54,6 +49,7 @@ def _told(error: cyclopts.CycloptsError) -> Panel:
 app = cyclopts.App(
     name="boxoffice", help="A ticket booking engine for events that sell out.", error_formatter=_told
 )
+app.command(key_commands.keys)
 
 
 def main() -> None:
@@ -80,7 +76,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
         bound = stack.enter_context(server.bind(settings.host, settings.port))
-        url, shown, postgres = stack.enter_context(_database(settings))
+        url, shown, postgres, _ = stack.enter_context(located(settings))
         engines = Engines(url)
         stack.callback(engines.dispose)
         database.check_settings(engines.reading)
@@ -105,7 +101,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
 @app.command
 def migrate(settings: DatabaseSettings = DatabaseSettings()) -> None:  # noqa: B008 - frozen
     """Make or bring up to date the tables of a database. The embedded one needs no such call."""
-    with _database(settings) as (url, shown, _):
+    with located(settings) as (url, shown, *_):
         engine = database.make_engine(url)
         try:
             database.check_settings(engine)
@@ -121,7 +117,7 @@ def audit(settings: AuditSettings = AuditSettings()) -> None:  # noqa: B008 - fr
 
     Exits with 0 if all are kept, with 3 if one is broken, with 1 if that could not be found out.
     """
-    with _database(settings, beside_a_server=True) as (url, shown, _):
+    with located_beside(settings) as (url, shown, *_):
         engine = database.make_engine(url, pool_size=1, statement_timeout_s=None, idle_timeout_s=None)
         try:
             database.check_schema(engine, writable=False)
@@ -159,7 +155,7 @@ def config(
         Print one JSON document instead of a table.
     """
     _warn_of_unknown_variables()
-    _refuse_contradictions(settings)
+    refuse_contradictions(settings)
     url = settings.database_url
     shown = None if url is None else database.describe(database.normalise(url))
     found = list(effective(settings, _sources, shown))
@@ -169,44 +165,6 @@ def config(
         return
     for line in aligned((each.flag, each.text, str(each.source)) for each in found):
         output.print(line)
-
-
-class _Found(NamedTuple):
-    """A database: its URL, the same for people, and the embedded PostgreSQL if it is ours."""
-
-    url: str
-    shown: str
-    postgres: EmbeddedPostgres | None = None
-
-
-@contextmanager
-def _database(settings: DatabaseSettings, *, beside_a_server: bool = False) -> Iterator[_Found]:
-    """The database, as the settings name it; the embedded one runs until the end.
-
-    `beside_a_server`, the embedded one may be a running server's, and must be there.
-    """
-    _refuse_contradictions(settings)
-    if settings.database_url is not None:
-        shown = database.describe(database.normalise(settings.database_url))
-        yield _Found(settings.database_url, shown)
-        return
-    data_dir = settings.data_dir or DEFAULT_DATA_DIR
-    shown = f"the embedded PostgreSQL in {data_dir}"
-    if beside_a_server:
-        with embedded.joined(data_dir) as url:
-            yield _Found(url, shown)
-        return
-    postgres = EmbeddedPostgres(data_dir)
-    postgres.start()
-    try:
-        yield _Found(postgres.url, shown, postgres)
-    finally:
-        postgres.stop()
-
-
-def _refuse_contradictions(settings: DatabaseSettings) -> None:
-    if sentence := contradiction(settings):
-        raise StartupError(sentence)
 
 
 def _warn_of_unknown_variables() -> None:

@@ -1,7 +1,7 @@
 """A running server: makes its parts, inside out, looks after them, and stops them in reverse.
 
-With the command line (`__main__.py`) the composition root: only these two import all three packages. On the
-main thread, which is the event loop's.
+With the command line (`__main__.py`, `key_commands.py`, `locate.py`) the composition root: only these import
+all three packages. On the main thread, which is the event loop's.
 """
 
 import asyncio
@@ -11,24 +11,30 @@ import socket
 import time
 from collections.abc import Callable
 
+from aiohttp import web
+
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
-from boxoffice.actors.ports import DatabaseAway
+from boxoffice.actors.ports import ApiKeys, DatabaseAway
 from boxoffice.actors.values import Instant
 from boxoffice.http import server
 from boxoffice.http.app import application
 from boxoffice.http.batch import Batches
 from boxoffice.http.bridge import Bridge
+from boxoffice.http.catalogue import CALLS
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handlers
 from boxoffice.http.health import Health
 from boxoffice.http.idempotency import Keys
+from boxoffice.http.key_calls import KeyCalls
+from boxoffice.http.keys import KeyRing
 from boxoffice.http.reads import Reads
 from boxoffice.http.terminal import console, progress
 from boxoffice.persistence.database import StartupError
 from boxoffice.persistence.embedded import EmbeddedPostgres
 from boxoffice.persistence.engines import Engines
 from boxoffice.persistence.journal import GroupCommitJournal
+from boxoffice.persistence.keys import DatabaseApiKeys
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
 from boxoffice.persistence.replies import DatabaseReplies
@@ -46,6 +52,9 @@ REVIVE_EVERY_S = 1.0
 
 WATCH_OWNERS_EVERY_S = 1.0
 """A status that is shown here is no older than this when another server has taken the event over."""
+
+WATCH_KEYS_EVERY_S = 1.0
+"""How often the API keys are read anew: one that another server or a command has revoked holds no longer."""
 
 GC_THRESHOLDS = (50_000, 10, 10)
 """When garbage is looked for. A request under way has some 50 objects, none of which is garbage yet: with
@@ -80,9 +89,14 @@ async def run(
             *Reads(bridge, desk, reading, clock).routes(),
             *Health(bridge, reading).routes(),
         ]
+        api_keys = DatabaseApiKeys(engines.reading)
+        ring = known_keys(api_keys)
+        key_calls = KeyCalls(bridge, desk, api_keys, ring).handlers()
+        routes += [web.route(c.method, c.path, key_calls[c.name]) for c in CALLS if c.name in key_calls]
         tasks = [
             asyncio.create_task(prune(bridge, replies)),
             asyncio.create_task(watch_owners(bridge, reading)),
+            asyncio.create_task(watch_keys(bridge, api_keys, ring)),
         ]
         if postgres is not None:
             tasks.append(asyncio.create_task(revive(postgres)))
@@ -127,6 +141,29 @@ async def watch_owners(bridge: Bridge, reading: DatabaseReading) -> None:
             pass
         except Exception:
             log.exception("the owners of events were not looked up")
+
+
+def known_keys(api_keys: ApiKeys) -> KeyRing:
+    """The API keys there are before the server opens. Raises StartupError."""
+    try:
+        return KeyRing(api_keys.all())
+    except DatabaseAway as away:
+        raise StartupError(f"The API keys could not be read: {away}.") from away
+
+
+async def watch_keys(bridge: Bridge, api_keys: ApiKeys, ring: KeyRing) -> None:
+    """Take notice of API keys that are new, and of those that were revoked elsewhere, for ever.
+
+    While the database is away, those that were known last stay good.
+    """
+    while True:
+        await asyncio.sleep(WATCH_KEYS_EVERY_S)
+        try:
+            ring.replace(await bridge.read(api_keys.all))
+        except DatabaseAway:
+            pass
+        except Exception:
+            log.exception("the API keys were not read anew")
 
 
 async def revive(postgres: EmbeddedPostgres) -> None:

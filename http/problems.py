@@ -23,6 +23,7 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "not_found": (404, "There is nothing at this address"),
     "event_not_found": (404, "No such event"),
     "order_not_found": (404, "No such order"),
+    "api_key_not_found": (404, "No such API key"),
     "method_not_allowed": (405, "This address does not take that method"),
     "request_timeout": (408, "The request took too long to arrive"),
     "sold_out": (409, "Sold out"),

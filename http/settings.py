@@ -26,7 +26,7 @@ class DatabaseSettings:
     """Which database holds the events: one of these, not both; without either, the default data directory."""
 
     data_dir: Annotated[Path | None, Parameter(env_var="BOXOFFICE_DATA_DIR")] = None
-    """Folder of the embedded PostgreSQL; if it is absent, it is made, except by an audit.
+    """Folder of the embedded PostgreSQL; if it is absent, `serve`, `migrate` and `keys create` make it.
     [default: ./boxoffice-data]"""
 
     database_url: Annotated[str | None, Parameter(env_var="DATABASE_URL")] = field(default=None, repr=False)

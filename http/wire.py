@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from boxoffice.actors.changes import Change
+from boxoffice.actors.principals import ApiKey, Scope
 from boxoffice.actors.terms import sale_state
 from boxoffice.actors.values import (
     QUANTITY_MAX,
@@ -30,6 +31,7 @@ from boxoffice.actors.values import (
     Terms,
     WaitlistMode,
 )
+from boxoffice.http.rates import rate_text
 
 INTEGER_MAX = 2**63 - 1
 
@@ -253,6 +255,18 @@ class ResultsBody(Body, frozen=True):
     results: list[ResultBody]
 
 
+class ApiKeyBody(Body, frozen=True):
+    """An API key, without its secret, which nobody has but its holder; `limit` like `100/second`."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    limit: str | None
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+
+
 class QuarantineBody(Body, frozen=True):
     """An event that is out of service, and why: for operators."""
 
@@ -351,6 +365,19 @@ def promoted_bodies(event_id: EventId, promoted: Iterable[Promotion]) -> list[Pr
         )
         for each in promoted
     ]
+
+
+def api_key_body(key: ApiKey) -> ApiKeyBody:
+    """An API key as it may be shown."""
+    return ApiKeyBody(
+        key.id,
+        key.name,
+        [scope.value for scope in Scope if scope in key.scopes],
+        None if key.limit is None else rate_text(key.limit),
+        rfc3339(key.created_at),
+        _time_or_none(key.expires_at),
+        _time_or_none(key.revoked_at),
+    )
 
 
 def change_body(event_id: EventId, change: Change) -> ChangeBody:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import psycopg2
 from sqlalchemy.engine import URL
@@ -172,15 +172,22 @@ def running_url(data_dir: Path) -> str | None:
     return _url(postmaster) if postmaster is not None and _is_ready(postmaster) else None
 
 
+class Joined(NamedTuple):
+    """The SQLAlchemy URL of a database, and whether we started it: if so, nobody else uses it."""
+
+    url: str
+    started: bool
+
+
 @contextmanager
-def joined(data_dir: Path) -> Iterator[str]:
-    """The SQLAlchemy URL of the database in `data_dir`, for a command that may run beside a server.
+def joined(data_dir: Path, *, make: bool = False) -> Iterator[Joined]:
+    """The database in `data_dir`, for a command that may run beside a server.
 
     Joins the PostgreSQL that runs there, waiting for one that is being started for at most 30 s, and then
-    stops nothing; where none runs, starts it and stops it at the end. Makes no data directory. Raises
-    StartupError.
+    stops nothing; where none runs, starts it and stops it at the end. Makes a data directory only if told
+    to `make` one. Raises StartupError.
     """
-    if not os.path.isdir(data_dir.expanduser() / "postgres"):
+    if not make and not os.path.isdir(data_dir.expanduser() / "postgres"):
         raise StartupError(f"There is no boxoffice database in {data_dir}: give the --data-dir of one.")
     own = EmbeddedPostgres(data_dir)
     try:
@@ -189,17 +196,17 @@ def joined(data_dir: Path) -> Iterator[str]:
         own.stop()  # does nothing unless we started it
 
 
-def _join_or_start(own: EmbeddedPostgres, data_dir: Path) -> str:
+def _join_or_start(own: EmbeddedPostgres, data_dir: Path) -> Joined:
     deadline = time.monotonic() + JOIN_TIMEOUT_S
     while (url := running_url(data_dir)) is None:
         try:
             own.start()
-            return own.url
+            return Joined(own.url, started=True)
         except InUseError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
-    return url
+    return Joined(url, started=False)
 
 
 # --- The data directory -----------------------------------------------------------------------------------

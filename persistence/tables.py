@@ -22,7 +22,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 metadata = MetaData()
 
@@ -123,3 +123,35 @@ replies = Table(
 """What was answered under which idempotency key, written with what it answers; kept for a day."""
 
 replies_by_age = Index("replies_by_age", replies.c.at)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("secret_sha256", LargeBinary, nullable=False, comment="the secret itself is nowhere"),
+    Column("limit_requests", Integer, comment="so many in limit_seconds; NULL: the server's own limit"),
+    Column("limit_seconds", Integer),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    CheckConstraint("id ~ '^[0-9a-z]{12}$'", name="api_keys_id_is_one"),
+    CheckConstraint(
+        "char_length(name) BETWEEN 1 AND 200 AND name !~ '[[:cntrl:]]'", name="api_keys_name_can_be_printed"
+    ),
+    CheckConstraint(
+        "cardinality(scopes) > 0 AND scopes <@ ARRAY['read', 'sell', 'organise', 'admin']",
+        name="api_keys_scopes_are_known",
+    ),
+    CheckConstraint("octet_length(secret_sha256) = 32", name="api_keys_secret_is_hashed"),
+    CheckConstraint(
+        "(limit_requests IS NULL) = (limit_seconds IS NULL)", name="api_keys_limit_is_whole_or_absent"
+    ),
+    CheckConstraint(
+        "limit_requests BETWEEN 1 AND 1000000 AND limit_seconds IN (1, 60, 3600, 86400)",
+        name="api_keys_limit_is_bounded",
+    ),
+    CheckConstraint("expires_at > created_at", name="api_keys_expire_after_they_are_made"),
+)
+"""Rows are never deleted: a revoked key is one that was there, and its id is in idempotency records."""

@@ -312,7 +312,7 @@ def test_tables_of_another_application_are_not_taken_for_ours(empty: Engine) -> 
     check_schema(empty)
 
 
-@pytest.mark.parametrize("name", ["events", "orders", "changes"])
+@pytest.mark.parametrize("name", ["events", "orders", "changes", "api_keys"])
 def test_tables_that_a_crash_would_empty_are_refused(empty: Engine, name: str) -> None:
     upgrade(empty)
     run(empty, f"ALTER TABLE {name} SET UNLOGGED; COMMIT")
@@ -320,7 +320,7 @@ def test_tables_that_a_crash_would_empty_are_refused(empty: Engine, name: str) -
         check_schema(empty)
 
 
-@pytest.mark.parametrize("name", ["TABLE orders", "SEQUENCE event_ids"])
+@pytest.mark.parametrize("name", ["TABLE orders", "TABLE api_keys", "SEQUENCE event_ids"])
 def test_tables_that_are_not_there_are_missed(empty: Engine, name: str) -> None:
     upgrade(empty)
     run(empty, f"DROP {name}; COMMIT")
@@ -330,7 +330,13 @@ def test_tables_that_are_not_there_are_missed(empty: Engine, name: str) -> None:
 
 @pytest.mark.parametrize(
     ("privilege", "of"),
-    [("INSERT", "events"), ("UPDATE", "orders"), ("SELECT", "changes"), ("USAGE", "event_ids")],
+    [
+        ("INSERT", "events"),
+        ("UPDATE", "orders"),
+        ("SELECT", "changes"),
+        ("UPDATE", "api_keys"),
+        ("USAGE", "event_ids"),
+    ],
 )
 def test_tables_that_are_not_ours_to_write_are_refused(
     admin: Engine, empty: Engine, privilege: str, of: str
@@ -348,3 +354,18 @@ def test_tables_that_are_not_ours_to_write_are_refused(
     guest.dispose()
     run(empty, "DROP OWNED BY guest; COMMIT")
     run(admin, "DROP ROLE guest")
+
+
+def test_who_only_reads_needs_no_right_to_see_keys(admin: Engine, empty: Engine) -> None:
+    upgrade(empty)
+    run(admin, "CREATE ROLE auditor LOGIN")
+    run(empty, "GRANT SELECT ON ALL TABLES IN SCHEMA public TO auditor; COMMIT")
+    run(empty, "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO auditor; COMMIT")
+    run(empty, "REVOKE ALL ON api_keys FROM auditor; COMMIT")
+    auditor = make_engine(empty.url.set(username="auditor"))
+    check_schema(auditor, writable=False)
+    with pytest.raises(StartupError, match="GRANT SELECT ON TABLE api_keys to it"):
+        check_schema(auditor)
+    auditor.dispose()
+    run(empty, "DROP OWNED BY auditor; COMMIT")
+    run(admin, "DROP ROLE auditor")

@@ -190,8 +190,8 @@ def test_a_command_beside_a_server_joins_it_and_leaves_it_running(base: Path, ma
     postgres = make(base / "data")
     postgres.start()
     for _ in range(2):
-        with joined(base / "data") as url:
-            assert url == postgres.url
+        with joined(base / "data") as (url, started):
+            assert (url, started) == (postgres.url, False)
             assert ask(url, "SELECT 1") == 1
     assert ask(postgres.url, "SELECT 1") == 1
 
@@ -201,7 +201,8 @@ def test_a_command_without_a_server_starts_the_database_and_stops_it(base: Path,
     postgres.start()
     ask(postgres.url, "CREATE TABLE kept (n int)", "INSERT INTO kept VALUES (42)")
     postgres.stop()
-    with joined(base / "data") as url:
+    with joined(base / "data") as (url, started):
+        assert started
         assert ask(url, "SELECT n FROM kept") == 42
     assert is_stopped(base / "data")
     postgres.start()
@@ -213,6 +214,14 @@ def test_a_command_beside_a_server_makes_no_data_directory(base: Path) -> None:
     assert not list(base.iterdir())
 
 
+def test_a_command_beside_a_server_makes_one_if_it_is_told_to(base: Path, make: Make) -> None:
+    with joined(base / "data", make=True) as (url, started):
+        assert started
+        assert ask(url, "SELECT 1") == 1
+    assert is_stopped(base / "data")
+    make(base / "data").start()
+
+
 def test_a_command_waits_for_a_server_that_is_starting(base: Path, make: Make) -> None:
     first = make(base / "data")
     first.start()
@@ -222,7 +231,8 @@ def test_a_command_waits_for_a_server_that_is_starting(base: Path, make: Make) -
         while (base / "data" / "serve.lock").read_text() != f"{starting.pid}\n":
             assert starting.poll() is None
             os.sched_yield()
-        with joined(base / "data") as url:
+        with joined(base / "data") as (url, started):
+            assert not started
             assert ask(url, "SELECT 1") == 1
         assert starting.poll() is None
         starting.communicate()
