@@ -10,7 +10,7 @@ import pytest
 
 from boxoffice.actors.principals import Scope
 from boxoffice.persistence.embedded import running_url
-from tests.support.keys import api_keys, id_of, ids_in, make_key, revoke_key
+from tests.support.keys import every_key, id_of, make_key, revoke_key
 from tests.support.log import database
 from tests.support.postgres import public_folder
 from tests.support.server import Ended, Server, run
@@ -94,12 +94,12 @@ def test_a_key_has_what_it_was_given(database_url: str) -> None:
 def test_a_key_is_revoked_by_its_id_or_by_all_of_it_and_again_changes_nothing(database_url: str) -> None:
     first, second = (make_key(database_url, Scope.READ, name=name) for name in ("ann", "bob"))
     for given, name in ((id_of(first), "ann"), (second, "bob"), (id_of(first), "ann")):
-        before = listed("--all", "--database-url", database_url)
+        before = every_key(database_url)
         ended = run("keys", "revoke", given, "--database-url", database_url)
         assert (ended.code, ended.out, ended.err.count("\n")) == (0, "", 1), ended
         assert f"({name}) is revoked" in ended.err
-    assert listed("--all", "--database-url", database_url) == before
-    assert all(item["revokedAt"] is not None for item in before)
+    assert every_key(database_url) == before
+    assert all(key.revoked_at is not None for key in before)
 
 
 def test_what_holds_no_longer_is_shown_only_if_all_are_asked_for(database_url: str) -> None:
@@ -176,7 +176,7 @@ def test_a_database_whose_tables_a_server_is_about_to_make_gets_them(folder: Pat
     with database(url) as cursor:
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     token = create(*where)
-    assert ids_in(url) == [id_of(token)]
+    assert [key.id for key in every_key(url)] == [id_of(token)]
     server.stop()
 
 
@@ -212,7 +212,7 @@ def test_an_unknown_scope_is_told_with_those_there_are(database_url: str) -> Non
     assert "organise" in ended.err
     assert "Traceback" not in ended.err
     assert run("keys", "create", "--name", "x", "--database-url", database_url).code != 0, "none at all"
-    assert ids_in(database_url) == []
+    assert every_key(database_url) == []
 
 
 def test_a_key_that_there_is_not_is_told_without_repeating_it(database_url: str) -> None:
@@ -222,8 +222,7 @@ def test_a_key_that_there_is_not_is_told_without_repeating_it(database_url: str)
         line = said(run("keys", "revoke", given, "--database-url", database_url))
         assert "There is no API key with this id" in line
         assert token[16:30] not in line
-    with api_keys(database_url) as kept:
-        assert [key.revoked_at for key in kept.all()] == [None]
+    assert [key.revoked_at for key in every_key(database_url)] == [None]
 
 
 @pytest.mark.parametrize("command", [("list",), ("revoke", "0" * 12)])

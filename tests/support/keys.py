@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from boxoffice.actors.principals import Rate, Scope
+from boxoffice.actors.principals import ApiKey, Rate, Scope
 from boxoffice.actors.values import SECOND, Instant
 from boxoffice.http.keys import mint
 from boxoffice.persistence.database import make_engine
@@ -43,10 +43,10 @@ def revoke_key(database_url: str, token: str) -> None:
         assert kept.revoke(id_of(token)) is not None
 
 
-def ids_in(database_url: str) -> list[str]:
-    """The ids of all keys there are, the oldest first."""
+def every_key(database_url: str) -> list[ApiKey]:
+    """All keys there are, the oldest first."""
     with api_keys(database_url) as kept:
-        return [key.id for key in kept.all()]
+        return kept.all()
 
 
 def id_of(token: str) -> str:

@@ -21,6 +21,7 @@ from tests.unit.test_watch_keys import FakeApiKeys
 
 NOW = Instant(1)
 UNUSED: Any = None
+IMPOSSIBLE = ("", "x", "A" * 12, "0" * 13, "\0" * 12, "\udcff" * 12)
 
 
 class Office:
@@ -67,6 +68,7 @@ async def test_keys_are_listed_a_page_at_a_time(office: Office) -> None:
             page = await office.list(f"?limit={limit}&cursor={cursor}" if cursor else f"?limit={limit}")
             assert 1 <= len(page["items"]) <= limit
             found += [item["keyId"] for item in page["items"]]
+            assert len(found) <= len(ids)
             cursor = page["next"]
         assert found == ids
 
@@ -87,12 +89,20 @@ async def test_a_revoked_key_is_taken_no_more_at_once_and_again_changes_nothing(
 
 
 async def test_a_key_that_there_is_not_is_not_found_and_what_was_given_not_repeated(office: Office) -> None:
-    for given in ("0" * 12, "", "x", office.tokens[0], "\0" * 12, "\udcff" * 12, "A" * 12):
+    for given in ("0" * 12, *IMPOSSIBLE, office.tokens[0]):
         with pytest.raises(ProblemError) as refused:
             await office.revoke(given)
         assert (refused.value.code, refused.value.status) == ("api_key_not_found", 404)
         assert refused.value.detail == "There is no API key with this id."
     assert office.ring.find(office.tokens[0], NOW) is not None
+
+
+async def test_the_database_is_not_asked_for_what_can_be_no_id(office: Office) -> None:
+    office.stored.trouble = DatabaseAway("the database is away")
+    for given in (*IMPOSSIBLE, office.tokens[0]):
+        with pytest.raises(ProblemError) as refused:
+            await office.revoke(given)
+        assert refused.value.code == "api_key_not_found"
 
 
 async def test_without_the_database_a_list_is_refused_and_of_a_revocation_nobody_knows(
