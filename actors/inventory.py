@@ -240,15 +240,15 @@ class Inventory:
             case Book() | Hold():
                 return self._take(command, now)
             case Confirm():
-                return self._confirm(command.order_id, now)
+                return self._confirm(command, now)
             case Extend():
                 return self._extend(command, now)
             case Cancel():
-                return self._cancel(command.order_id, command.quantity, now)
+                return self._cancel(command, now)
             case CancelFor():
                 return self._cancel_for(command, now)
             case Find():
-                return self._find(command.order_id)
+                return self._find(command)
             case Tick():
                 return self._tick(now)
             case Adjust():
@@ -313,18 +313,25 @@ class Inventory:
             return CapacityExceeded(self._capacity, self._version)
         return None
 
-    def _confirm(self, order_id: OrderId, now: Instant) -> Decision:
-        order = self._orders.get(order_id)
+    def _named(self, command: Confirm | Extend | Cancel | Find) -> Order | None:
+        """The live order that is meant; None if there is none, or none of the customer it is asked for."""
+        order = self._orders.get(command.order_id)
+        if command.on_behalf_of is None or (order is not None and order.customer == command.on_behalf_of):
+            return order
+        return None
+
+    def _confirm(self, command: Confirm, now: Instant) -> Decision:
+        order = self._named(command)
         if order is None:
             return Decision((), OrderUnknown(self._version))
         if order.status not in (HELD, OFFERED):
             return Decision((), NotHeld(order, self._version))
         version = self._version + 1
         confirmed = Confirmed(_confirmed(order), version)
-        return Decision((OrderConfirmed(version, now, order_id),), confirmed)
+        return Decision((OrderConfirmed(version, now, order.id),), confirmed)
 
     def _extend(self, command: Extend, now: Instant) -> Decision:
-        order = self._orders.get(command.order_id)
+        order = self._named(command)
         if order is None:
             return Decision((), OrderUnknown(self._version))
         if order.status is not HELD or order.expires_at is None:
@@ -339,10 +346,13 @@ class Inventory:
         extended = msgspec.structs.replace(order, expires_at=end)
         return Decision((HoldExtended(version, now, order.id, end),), Extended(extended, version))
 
-    def _cancel(self, order_id: OrderId, quantity: int | None, now: Instant) -> Decision:
-        order = self._orders.get(order_id)
+    def _cancel(self, command: Cancel, now: Instant) -> Decision:
+        order = self._named(command)
         if order is None:
             return Decision((), OrderUnknown(self._version))
+        return self._cancel_order(order, command.quantity, now)
+
+    def _cancel_order(self, order: Order, quantity: int | None, now: Instant) -> Decision:
         if quantity is not None and quantity > order.quantity:
             return Decision((), QuantityExceeded(order.quantity, self._version))
         if quantity is not None and quantity < order.quantity:
@@ -351,7 +361,7 @@ class Inventory:
         promoted = self._promotions_without(order, None, now)
         cancelled = Order(order.id, order.customer, order.quantity, CANCELLED, order.created_at)
         return Decision(
-            (OrderCancelled(version, now, order_id, promoted),),
+            (OrderCancelled(version, now, order.id, promoted),),
             Cancelled(cancelled, order.quantity, promoted, version),
         )
 
@@ -373,10 +383,10 @@ class Inventory:
             oldest = nsmallest(ORDER_IDS_MAX, theirs, key=lambda order: (order.created_at, order.id))
             order_ids = tuple(order.id for order in oldest)
             return Decision((), OrderAmbiguous(order_ids, len(theirs), self._version))
-        return self._cancel(theirs[0].id, command.quantity, now)
+        return self._cancel_order(theirs[0], command.quantity, now)
 
-    def _find(self, order_id: OrderId) -> Decision:
-        order = self._orders.get(order_id)
+    def _find(self, command: Find) -> Decision:
+        order = self._named(command)
         if order is None:
             return Decision((), OrderUnknown(self._version))
         return Decision((), Found(order, self._orders.position(order), self._version))

@@ -26,6 +26,8 @@ from boxoffice.actors.values import (
 )
 
 # --- commands ------------------------------------------------------------------------------------
+#
+# With `on_behalf_of`, another customer's order is as unknown as one that there never was.
 
 
 class Initialize(Value, frozen=True, gc=False):
@@ -62,6 +64,7 @@ class Confirm(Value, frozen=True, gc=False):
     """Keep what is held or offered."""
 
     order_id: OrderId
+    on_behalf_of: CustomerId | None = None
 
 
 class Extend(Value, frozen=True, gc=False):
@@ -69,6 +72,7 @@ class Extend(Value, frozen=True, gc=False):
 
     order_id: OrderId
     seconds: int | None = None
+    on_behalf_of: CustomerId | None = None
 
 
 class Cancel(Value, frozen=True, gc=False):
@@ -76,6 +80,7 @@ class Cancel(Value, frozen=True, gc=False):
 
     order_id: OrderId
     quantity: int | None = None
+    on_behalf_of: CustomerId | None = None
 
 
 class CancelFor(Value, frozen=True, gc=False):
@@ -110,6 +115,7 @@ class Find(Value, frozen=True, gc=False):
     """Show a live order and, while it waits, its position. Changes nothing."""
 
     order_id: OrderId
+    on_behalf_of: CustomerId | None = None
 
 
 class Tick(Value, frozen=True, gc=False):

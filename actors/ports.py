@@ -95,7 +95,7 @@ class Settled(msgspec.Struct, frozen=True, gc=True):
     says that the actor under this lease will decide nothing any more, and must be forgotten; `refused` is
     then what others who ask are to be told for a while, if asking again at once is of no use; `gone`, that
     there are no holds to see to here, since the event is another server's now or is no more; `failed`, that
-    the event itself was to blame.
+    the event itself was to blame. `batch` numbers the transaction in which it was committed, if it was.
     """
 
     lease: Lease
@@ -106,6 +106,7 @@ class Settled(msgspec.Struct, frozen=True, gc=True):
     next_expiry: Instant | None = None
     gone: bool = False
     failed: bool = False
+    batch: int | None = None
 
 
 class Outlet(Protocol):

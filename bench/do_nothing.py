@@ -20,7 +20,6 @@ from boxoffice.actors.values import (
     OrderStatus,
 )
 from boxoffice.http import server, wire
-from boxoffice.http.app import application
 from boxoffice.http.commands import COMMANDS
 from boxoffice.http.handlers import read_json, response
 
@@ -44,7 +43,9 @@ async def main(port: int) -> None:
         print(f"do nothing at http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
 
     bound = server.bind("127.0.0.1", port)
-    await server.serve(application([web.post("/book", book)]), bound, ready=ready, drain=nothing)
+    app = web.Application()
+    app.add_routes([web.post("/book", book)])
+    await server.serve(app, bound, ready=ready, drain=nothing)
 
 
 if __name__ == "__main__":

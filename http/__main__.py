@@ -21,6 +21,7 @@ from rich.panel import Panel
 from boxoffice.actors import failpoints
 from boxoffice.actors.ports import DatabaseAway
 from boxoffice.http import composition, key_commands, server
+from boxoffice.http.composition import Ground
 from boxoffice.http.locate import located, located_beside, refuse_contradictions
 from boxoffice.http.masking import MASK, masked
 from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
@@ -92,7 +93,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
 
         try:
             with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-                runner.run(composition.run(engines, bound, ready, postgres, settings.max_connections))
+                runner.run(composition.run(settings, Ground(engines, postgres, bound), ready))
         finally:
             for number in server.STOP_SIGNALS:  # we are stopping already: nothing must cut it off
                 signal.signal(number, signal.SIG_IGN)

@@ -41,7 +41,7 @@ from boxoffice.actors.messages import (
     Waitlisted,
     WaitlistFull,
 )
-from boxoffice.actors.values import EventId, OrderStatus
+from boxoffice.actors.values import CustomerId, EventId, OrderStatus
 from boxoffice.http import wire
 from boxoffice.http.problems import ProblemError
 
@@ -54,8 +54,11 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] | None = None
 
 
-def reply_to(event_id: EventId, answer: Answer) -> Reply:
-    """What was asked for, as it was done. Raises ProblemError for a refusal."""
+def reply_to(event_id: EventId, answer: Answer, asker: CustomerId | None = None) -> Reply:
+    """What was asked for, as it was done. Raises ProblemError for a refusal.
+
+    An `asker` is a customer, who is not told of others.
+    """
     match answer:
         case Booked() | Held():
             return Reply(201, wire.order_body(event_id, answer.order, answer.version))
@@ -64,7 +67,8 @@ def reply_to(event_id: EventId, answer: Answer) -> Reply:
         case Confirmed(order, version) | Extended(order, version):
             return Reply(200, wire.order_body(event_id, order, version))
         case Cancelled(order, quantity, promoted, version):
-            return Reply(200, wire.cancelled_body(event_id, order, version, quantity, promoted))
+            shown = [each for each in promoted if asker in (None, each.customer)]
+            return Reply(200, wire.cancelled_body(event_id, order, version, quantity, shown))
         case Found(order, position, version):
             return Reply(200, wire.order_body(event_id, order, version, position))
         case Adjusted(status, at, promoted, count):

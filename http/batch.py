@@ -15,12 +15,15 @@ from boxoffice.actors.ports import Key
 from boxoffice.actors.values import EventId
 from boxoffice.http.answers import reply_to
 from boxoffice.http.bridge import Asked
+from boxoffice.http.catalogue import BY_NAME
 from boxoffice.http.commands import ANY_COMMAND, command_of, initialize_of
 from boxoffice.http.decoding import Reader
 from boxoffice.http.desk import Desk
-from boxoffice.http.handlers import REPLAYED, read_json, response
+from boxoffice.http.handlers import REPLAYED, Handler, read_json, response
 from boxoffice.http.idempotency import Keys, key_of
-from boxoffice.http.problems import ProblemError, request_id_of
+from boxoffice.http.limits import RateLimits
+from boxoffice.http.problems import ProblemError
+from boxoffice.http.visit import current
 from boxoffice.http.wire import (
     COMMANDS_MAX,
     BatchBody,
@@ -40,15 +43,16 @@ _Begun = tuple[EventId, ProblemError | Answer | tuple[Command, Asked, Key | None
 
 
 class Batches:
-    """The route, on one desk, and the keys of those who ask twice."""
+    """The call, on one desk, and the keys of those who ask twice."""
 
-    def __init__(self, desk: Desk, keys: Keys) -> None:
+    def __init__(self, desk: Desk, keys: Keys, limits: RateLimits) -> None:
         self._desk = desk
         self._keys = keys
+        self._limits = limits
 
-    def routes(self) -> list[web.RouteDef]:
-        """What to put into an application's router."""
-        return [web.post("/batch", self.batch)]
+    def handlers(self) -> dict[str, Handler]:
+        """The handler of the call, by its name."""
+        return {"batch": self.batch}
 
     async def batch(self, request: web.Request) -> web.Response:
         """Many commands, each with its own outcome, in their order."""
@@ -56,40 +60,43 @@ class Batches:
         entries = [_read(raw, _pointer(position)) for position, raw in enumerate(raws)]
         read = [raw if isinstance(e, ProblemError) else e for raw, e in zip(raws, entries, strict=True)]
         key = key_of(request, read)
-        request_id = request_id_of(request)
+        visit = current()
+        self._limits.spend(visit.principal, visit.address, len(entries) - 1)
         if key is None:
-            return response(200, await self._results(entries, None, {}, request_id))
+            return response(200, await self._results(entries, None, {}))
         async with self._keys.claim(key) as answered:
-            results = await self._results(entries, key, answered, request_id)
+            results = await self._results(entries, key, answered)
             return response(200, results, REPLAYED if answered else None)
 
     async def _results(
-        self, entries: list[_Entry], key: Key | None, answered: Mapping[int, Answer], request_id: str
+        self, entries: list[_Entry], key: Key | None, answered: Mapping[int, Answer]
     ) -> ResultsBody:
         """Hand all commands in, then wait for each. Those that were answered before are not asked again."""
         begun = []
         for position, entry in enumerate(entries):
             own = None if key is None else msgspec.structs.replace(key, position=position)
             begun.append(await self._begin(entry, _pointer(position), own, answered.get(position)))
-        return ResultsBody([await self._result(each, request_id) for each in begun])
+        return ResultsBody([await self._result(each) for each in begun])
 
     async def _begin(self, entry: _Entry, at: str, key: Key | None, before: Answer | None) -> _Begun:
         try:
             if isinstance(entry, ProblemError):
                 raise entry
+            visit = current()
+            visit.require(*BY_NAME[_name_of(entry)].scopes)
             if isinstance(entry, InitializeBody):
                 initialize = initialize_of(entry, at)
                 if before is not None:
                     return EventId(0), before
                 return await self._desk.initialize(initialize, key)
-            event_id, command = command_of(entry, at)
+            event_id, command = command_of(entry, visit.customer, at)
         except ProblemError as problem:
             return EventId(0), problem
         if before is not None:
             return event_id, before
         return event_id, (command, self._desk.hand_in(event_id, command, key), key)
 
-    async def _result(self, begun: _Begun, request_id: str) -> ResultBody:
+    async def _result(self, begun: _Begun) -> ResultBody:
         event_id, outcome = begun
         try:
             if isinstance(outcome, ProblemError):
@@ -97,10 +104,15 @@ class Batches:
             if isinstance(outcome, tuple):
                 command, asked, key = outcome
                 outcome = await self._desk.answer(event_id, command, asked, key)
-            reply = reply_to(event_id, outcome)
+            reply = reply_to(event_id, outcome, current().customer)
         except ProblemError as problem:
-            return ResultBody(problem.status, problem.document(request_id))
+            return ResultBody(problem.status, problem.document(current().request_id))
         return ResultBody(reply.status, reply.body)
+
+
+def _name_of(entry: InitializeBody | CommandBody) -> str:
+    """Of the call that the command would be by itself."""
+    return str(entry.__struct_config__.tag)
 
 
 def _pointer(position: int) -> str:

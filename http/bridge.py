@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import ParamSpec, TypeAlias, TypeVar
+from itertools import repeat
+from typing import ParamSpec, TypeAlias, TypeVar, cast
 
 from boxoffice.actors.directory import Directory
 from boxoffice.actors.event_actor import Requests
@@ -26,11 +27,15 @@ from boxoffice.actors.messages import (
 )
 from boxoffice.actors.ports import Answered, Caller, Clock, DatabaseAway, Key, Lease, Request, Settled
 from boxoffice.actors.values import EventId, EventStatus
+from boxoffice.http.visit import Visit, current
 
 log = logging.getLogger(__name__)
 
 Asked: TypeAlias = asyncio.Future[Answer]
 """An answer that is still to come."""
+
+Asker: TypeAlias = tuple[Asked, Visit]
+"""Who waits for an answer, and on whose behalf."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,7 +79,7 @@ class Bridge:
         self._waiting: dict[Request, float] = {}  # by deadline, since every request has the same time
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._reads = 0
-        self._due: deque[Answered] = deque()
+        self._due: deque[tuple[Answered, int | None]] = deque()
         self._sweeper: asyncio.TimerHandle | None = None
 
     def open(self, directory: Directory) -> None:
@@ -94,22 +99,26 @@ class Bridge:
     def submit(self, event_id: EventId, command: Command, key: Key | None = None) -> Asked:
         """Have a command decided; the answer comes when it is true for good, or at its deadline."""
         future: Asked = self._loop.create_future()
+        visit = current()
+        visit.event_id = event_id
         refusal = self.directory.admit(event_id)
         if refusal is not None:
             future.set_result(refusal)
             return future
         if not self._tick:
             self._loop.call_soon(self._flush)
-        self._tick.setdefault(event_id, []).append(self._request(command, future, key))
+        self._tick.setdefault(event_id, []).append(self._request(command, (future, visit), key))
         return future
 
     async def initialize(self, event_id: EventId, command: Initialize, key: Key | None = None) -> Answer:
         """Have a new event made under an id that no event has had."""
+        visit = current()
+        visit.event_id = event_id
         refusal = self.directory.admit(event_id)
         if refusal is not None:
             return refusal
         future: Asked = self._loop.create_future()
-        self._submit(self.directory.submit_new, event_id, [self._request(command, future, key)])
+        self._submit(self.directory.submit_new, event_id, [self._request(command, (future, visit), key)])
         return await future
 
     def is_unsettled(self, caller: Caller) -> bool:
@@ -118,6 +127,7 @@ class Bridge:
 
     def status(self, event_id: EventId) -> EventStatus | Answer | None:
         """The committed status of a resident event, without asking its actor; or why there is none."""
+        current().event_id = event_id
         return self.directory.status(event_id) or self.directory.refusal(event_id)
 
     async def catch_up(self, event_id: EventId, version: int) -> None:
@@ -142,11 +152,11 @@ class Bridge:
         finally:
             self._reads -= 1
 
-    def _request(self, command: Command, future: Asked, key: Key | None) -> Request:
+    def _request(self, command: Command, asker: Asker, key: Key | None) -> Request:
         if key is not None:
             caller = (key.caller, key.text)
             self._keys[caller] = self._keys.get(caller, 0) + 1
-        return Request(command, future, key)
+        return Request(command, asker, key)
 
     def _flush(self) -> None:
         tick, self._tick = self._tick, {}
@@ -181,23 +191,24 @@ class Bridge:
                 self.directory.settle(each)
             except Exception:  # out of memory, say: that is no reason for others to wait
                 log.exception("event %s could not be settled", each.lease.event_id)
-            self._due.extend(each.answers)
+            self._due.extend(zip(each.answers, repeat(each.batch)))
         if idle:
             self._answer_some()
 
     def _answer_some(self) -> None:
         for _ in range(min(ANSWERS_PER_TICK, len(self._due))):
-            answered = self._due.popleft()
+            answered, batch = self._due.popleft()
             if answered.request.key is not None:
                 self._let_go(answered.request.key)
-            self._resolve(answered.request, answered.answer)
+            self._resolve(answered.request, answered.answer, batch)
         if self._due:
             self._loop.call_soon(self._answer_some)
 
-    def _resolve(self, request: Request, answer: Answer) -> None:
-        future = request.reply
-        if self._waiting.pop(request, None) is None or not isinstance(future, asyncio.Future):
-            return  # its deadline had passed
+    def _resolve(self, request: Request, answer: Answer, batch: int | None = None) -> None:
+        if self._waiting.pop(request, None) is None:
+            return  # its deadline had passed, or nobody waits for it
+        future, visit = cast("Asker", request.reply)
+        visit.batch = batch
         if not future.done():
             future.set_result(answer)
 

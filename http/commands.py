@@ -29,7 +29,7 @@ from boxoffice.actors.values import SECOND, CustomerId, EventId, Instant, OrderI
 from boxoffice.http import wire
 from boxoffice.http.answers import no_such_order, refusal
 from boxoffice.http.decoding import Reader, invalid_body
-from boxoffice.http.problems import FieldError
+from boxoffice.http.problems import FieldError, ProblemError
 from boxoffice.http.wire import (
     AdjustBody,
     BookBody,
@@ -63,25 +63,27 @@ INSTANT_MAX = 253_370_764_800 * SECOND
 """The year 9999: the last one that a time on the wire can name."""
 
 
-def command_of(body: CommandBody, at: str = "") -> tuple[EventId, Command]:
-    """The event, and what it is asked; `at` is the pointer to this body within a batch."""
+def command_of(body: CommandBody, asker: CustomerId | None, at: str = "") -> tuple[EventId, Command]:
+    """The event, and what it is asked; `at` is the pointer to this body within a batch.
+
+    An `asker` is a customer who asks for themselves: nobody else's orders are there for them.
+    """
     match body:
         case BookBody():
-            customer = wire.customer_of(body.user_id)
-            return event_id_of(body.event_id), Book(new_order_id(), customer, body.quantity, body.waitlist)
+            user = _buyer(body, asker)
+            return event_id_of(body.event_id), Book(new_order_id(), user, body.quantity, body.waitlist)
         case HoldBody():
-            customer, seconds = wire.customer_of(body.user_id), body.hold_seconds
-            return event_id_of(body.event_id), Hold(
-                new_order_id(), customer, body.quantity, body.waitlist, seconds
-            )
+            user, seconds = _buyer(body, asker), body.hold_seconds
+            hold = Hold(new_order_id(), user, body.quantity, body.waitlist, seconds)
+            return event_id_of(body.event_id), hold
         case ConfirmBody():
             event_id, order_id = _order_id(body.order_id)
-            return event_id, Confirm(order_id)
+            return event_id, Confirm(order_id, asker)
         case ExtendBody():
             event_id, order_id = _order_id(body.order_id)
-            return event_id, Extend(order_id, body.hold_seconds)
+            return event_id, Extend(order_id, body.hold_seconds, asker)
         case CancelBody():
-            return _cancel(body, at)
+            return _cancel(body, asker, at)
         case AdjustBody():
             terms = _terms_given(body, at)
             adjust = Adjust(name=body.event_name, capacity=body.total_tickets, **terms)
@@ -121,13 +123,23 @@ def _order_id(given: int | str) -> tuple[EventId, OrderId]:
     return named
 
 
-def _cancel(body: CancelBody, at: str) -> tuple[EventId, Cancel | CancelFor]:
+def _buyer(body: BookBody | HoldBody, asker: CustomerId | None) -> CustomerId:
+    customer = wire.customer_of(body.user_id)
+    if asker is not None and customer != asker:
+        raise ProblemError("forbidden", "A customer orders for nobody else; nothing was changed.")
+    return customer
+
+
+def _cancel(body: CancelBody, asker: CustomerId | None, at: str) -> tuple[EventId, Cancel | CancelFor]:
     match body.order_id, body.event_id, body.user_id:
         case (int() | str()) as given, msgspec.UNSET, msgspec.UNSET:
             event_id, order_id = _order_id(given)
-            return event_id, Cancel(order_id, body.quantity)
+            return event_id, Cancel(order_id, body.quantity, asker)
         case msgspec.UNSET, (int() | str()) as event, (int() | str()) as user:
-            return event_id_of(event), CancelFor(CustomerId(wire.customer_of(user)), body.quantity)
+            customer = wire.customer_of(user)
+            if asker is not None and customer != asker:
+                raise no_such_order()
+            return event_id_of(event), CancelFor(customer, body.quantity)
     pointer = "/eventId" if body.event_id is UNSET else "/userId"
     pointer = "/orderId" if body.order_id is not UNSET else pointer
     detail = "give either `orderId` alone, or `eventId` and `userId` together"

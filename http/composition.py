@@ -9,27 +9,36 @@ import gc
 import logging
 import socket
 import time
-from collections.abc import Callable
-
-from aiohttp import web
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple
 
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.ports import ApiKeys, DatabaseAway
 from boxoffice.actors.values import Instant
 from boxoffice.http import server
+from boxoffice.http.access import Access
 from boxoffice.http.app import application
 from boxoffice.http.batch import Batches
 from boxoffice.http.bridge import Bridge
-from boxoffice.http.catalogue import CALLS
+from boxoffice.http.catalogue import BY_NAME
+from boxoffice.http.cors import Cors
 from boxoffice.http.desk import Desk
+from boxoffice.http.door import Door
+from boxoffice.http.exposure import refusal_to_listen
 from boxoffice.http.handlers import Handlers
 from boxoffice.http.health import Health
 from boxoffice.http.idempotency import Keys
 from boxoffice.http.key_calls import KeyCalls
 from boxoffice.http.keys import KeyRing
+from boxoffice.http.limits import ANONYMOUS, RateLimits
+from boxoffice.http.origin import Addresses
+from boxoffice.http.rates import rate_of
 from boxoffice.http.reads import Reads
+from boxoffice.http.settings import ServeSettings
 from boxoffice.http.terminal import console, progress
+from boxoffice.http.token_rules import TokenRulesError, token_rules
+from boxoffice.http.tokens import CustomerTokens
 from boxoffice.persistence.database import StartupError
 from boxoffice.persistence.embedded import EmbeddedPostgres
 from boxoffice.persistence.engines import Engines
@@ -62,14 +71,20 @@ Python's own 700, and thousands of requests, a third of the event loop's time go
 """
 
 
-async def run(
-    engines: Engines,
-    bound: socket.socket,
-    ready: Callable[[], None],
-    postgres: EmbeddedPostgres | None,
-    connections_max: int,
-) -> None:
+class Ground(NamedTuple):
+    """What a server stands on."""
+
+    engines: Engines
+    postgres: EmbeddedPostgres | None
+    bound: socket.socket
+
+
+async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]) -> None:
     """Rebuild the events, call `ready`, serve until SIGTERM or SIGINT. Raises StartupError, ListenError."""
+    engines = ground.engines
+    api_keys = DatabaseApiKeys(engines.reading)
+    ring, tokens = known_keys(api_keys), await known_tokens(settings)
+    refuse_exposure(settings, ring, tokens)
     bridge = Bridge(asyncio.get_running_loop(), clock)
     dispatcher = Dispatcher()
     journal = GroupCommitJournal(engines.journal_connection, bridge)
@@ -82,24 +97,27 @@ async def run(
         engines.starting.dispose()
         bridge.open(directory)
         reading, replies = DatabaseReading(engines.reading), DatabaseReplies(engines.reading)
-        desk, keys = Desk(bridge, reading, replies), Keys(bridge, replies)
-        routes = [
-            *Handlers(desk, keys).routes(),
-            *Batches(desk, keys).routes(),
-            *Reads(bridge, desk, reading, clock).routes(),
-            *Health(bridge, reading).routes(),
+        desk, keys, limits = Desk(bridge, reading, replies), Keys(bridge, replies), rate_limits(settings)
+        handlers = {
+            **Handlers(desk, keys).handlers(),
+            **Batches(desk, keys, limits).handlers(),
+            **Reads(bridge, desk, reading, clock).handlers(),
+            **KeyCalls(bridge, desk, api_keys, ring).handlers(),
+            **Health(bridge, reading).handlers(),
+        }
+        access = Access(ring, tokens, clock, public_status=settings.public_status)
+        addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
+        door = Door(access, limits, addresses, cors, Unnoticed(), Unnoticed())
+        care: list[Coroutine[Any, Any, None]] = [
+            prune(bridge, replies),
+            watch_owners(bridge, reading),
+            watch_keys(bridge, api_keys, ring),
         ]
-        api_keys = DatabaseApiKeys(engines.reading)
-        ring = known_keys(api_keys)
-        key_calls = KeyCalls(bridge, desk, api_keys, ring).handlers()
-        routes += [web.route(c.method, c.path, key_calls[c.name]) for c in CALLS if c.name in key_calls]
-        tasks = [
-            asyncio.create_task(prune(bridge, replies)),
-            asyncio.create_task(watch_owners(bridge, reading)),
-            asyncio.create_task(watch_keys(bridge, api_keys, ring)),
-        ]
-        if postgres is not None:
-            tasks.append(asyncio.create_task(revive(postgres)))
+        if tokens is not None:
+            care.append(tokens.watch())
+        if ground.postgres is not None:
+            care.append(revive(ground.postgres))
+        tasks = [asyncio.create_task(each) for each in care]
 
         async def drain() -> None:
             for task in tasks:
@@ -108,13 +126,76 @@ async def run(
                 console.print("Some requests were not answered in time.")
 
         await server.serve(
-            application(routes), bound, ready=ready, drain=drain, connections_max=connections_max
+            application(handlers, door, [BY_NAME[name] for name in handlers]),
+            ground.bound,
+            ready=ready,
+            drain=drain,
+            connections_max=settings.max_connections,
         )
     finally:
         directory.stop()
         dispatcher.stop(timeout_s=1.0)
         journal.stop(timeout_s=1.0)
         bridge.close()
+
+
+class Unnoticed:
+    def observe(self, call: str, status: int, duration_s: float) -> None: ...
+    def rate_limited(self, principal_id: str) -> None: ...
+    def line(self, **what: Any) -> None: ...
+
+
+# --- what it is told -----------------------------------------------------------------------------
+
+
+def known_keys(api_keys: ApiKeys) -> KeyRing:
+    """The API keys there are before the server opens. Raises StartupError."""
+    try:
+        return KeyRing(api_keys.all())
+    except DatabaseAway as away:
+        raise StartupError(f"The API keys could not be read: {away}.") from away
+
+
+async def known_tokens(settings: ServeSettings) -> CustomerTokens | None:
+    """Whose customers' tokens are taken, if any are. Raises StartupError."""
+    try:
+        rules = token_rules(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks, settings.jwt_secret
+        )
+        if rules is None:
+            return None
+        tokens = CustomerTokens(rules)
+        await tokens.load()
+    except TokenRulesError as error:
+        raise StartupError(str(error)) from error
+    return tokens
+
+
+def refuse_exposure(settings: ServeSettings, ring: KeyRing, tokens: CustomerTokens | None) -> None:
+    """Raise StartupError rather than open to the world what everybody may do everything with."""
+    refusal = refusal_to_listen(
+        settings.host,
+        has_keys=not ring.is_open,
+        has_tokens=tokens is not None,
+        insecure=settings.insecure,
+        trusted_proxies=bool(settings.trusted_proxies),
+    )
+    if refusal is not None:
+        raise StartupError(refusal)
+
+
+def rate_limits(settings: ServeSettings) -> RateLimits:
+    """The limits for those who have none of their own."""
+    match settings.rate_limit:
+        case None:
+            return RateLimits(None, ANONYMOUS, time.monotonic)
+        case "off":
+            return RateLimits(None, None, time.monotonic)
+        case text:
+            return RateLimits(rate_of(text), None, time.monotonic)
+
+
+# --- what is looked after, as long as it runs ----------------------------------------------------
 
 
 async def prune(bridge: Bridge, replies: DatabaseReplies) -> None:
@@ -141,14 +222,6 @@ async def watch_owners(bridge: Bridge, reading: DatabaseReading) -> None:
             pass
         except Exception:
             log.exception("the owners of events were not looked up")
-
-
-def known_keys(api_keys: ApiKeys) -> KeyRing:
-    """The API keys there are before the server opens. Raises StartupError."""
-    try:
-        return KeyRing(api_keys.all())
-    except DatabaseAway as away:
-        raise StartupError(f"The API keys could not be read: {away}.") from away
 
 
 async def watch_keys(bridge: Bridge, api_keys: ApiKeys, ring: KeyRing) -> None:

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from aiohttp import StreamReader, web
 
-from boxoffice.http.problems import ProblemError
+from boxoffice.http.problems import ProblemError, new_request_id
 
 log = logging.getLogger(__name__)
 
@@ -215,9 +215,8 @@ class Connection(web.RequestHandler):
         log.debug("what %s sent is no HTTP: %s", request.remote, message)
         why = (message or "it cannot be read").partition("\n")[0][:200].rstrip(":.")
         self._part()
-        return ProblemError("malformed_request", f"What was sent is no HTTP request: {why}.").response(
-            request
-        )
+        problem = ProblemError("malformed_request", f"What was sent is no HTTP request: {why}.")
+        return problem.response(new_request_id())
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

@@ -17,6 +17,7 @@ from boxoffice.actors.messages import (
     EventUnknown,
     Extend,
     Find,
+    Found,
     Initialize,
     NotApplied,
     OrderSettled,
@@ -88,7 +89,7 @@ class Desk:
                 found = await self.read(self._reading.last_order_of, event_id, customer, version)
             case _:
                 return None
-        if found is None:
+        if found is None or _is_hidden(found, command):
             return None
         if isinstance(command, Find):
             await self.catch_up({event_id: found.version})
@@ -96,3 +97,9 @@ class Desk:
         if found.order.status in LIVE:
             return NotApplied("the order changed hands while it was looked up")
         return OrderSettled(found.order, version)
+
+
+def _is_hidden(found: Found, command: Command) -> bool:
+    """Whether the order is another customer's than the one who asks."""
+    asker = getattr(command, "on_behalf_of", None)
+    return asker is not None and found.order.customer != asker

@@ -18,6 +18,7 @@ from boxoffice.http.decoding import Reader
 from boxoffice.http.desk import Desk
 from boxoffice.http.idempotency import Keys, key_of
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.visit import current
 
 _JSON = "application/json"
 
@@ -27,23 +28,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Handlers:
-    """The routes, on one desk, and the keys of those who ask twice."""
+    """The calls, on one desk, and the keys of those who ask twice."""
 
     def __init__(self, desk: Desk, keys: Keys) -> None:
         self._desk = desk
         self._keys = keys
 
-    def routes(self) -> list[web.RouteDef]:
-        """What to put into an application's router."""
-        calls = [web.post(f"/{name}", self._call(reader)) for name, reader in COMMANDS.items()]
-        return [web.post("/initialize", self.initialize), *calls]
+    def handlers(self) -> dict[str, Handler]:
+        """The handler of each call, by its name."""
+        return {"initialize": self.initialize, **{name: self._call(each) for name, each in COMMANDS.items()}}
 
     def _call(self, reader: Reader[Any]) -> Handler:
         """The handler of a call that asks one event for one thing."""
 
         async def handle(request: web.Request) -> web.Response:
             body = reader.read(await read_json(request))
-            event_id, command = command_of(body)
+            event_id, command = command_of(body, current().customer)
             if isinstance(command, Adjust):
                 command = msgspec.structs.replace(command, if_version=if_match(request))
             key = key_of(request, body)
@@ -103,7 +103,7 @@ async def read_json(request: web.BaseRequest) -> bytes:
 
 def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None = None) -> web.Response:
     try:
-        reply = reply_to(event_id, answer)
+        reply = reply_to(event_id, answer, current().customer)
     except ProblemError as problem:
         if headers is not None:
             problem.headers = {**(problem.headers or {}), **headers}

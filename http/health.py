@@ -11,20 +11,20 @@ from aiohttp import web
 from boxoffice.actors.ports import DatabaseAway, Reading
 from boxoffice.http import wire
 from boxoffice.http.bridge import Bridge
-from boxoffice.http.handlers import response
+from boxoffice.http.handlers import Handler, response
 from boxoffice.http.problems import ProblemError
 
 
 class Health:
-    """The route, on one bridge to the actors and one set of questions to the database."""
+    """The calls, on one bridge to the actors and one set of questions to the database."""
 
     def __init__(self, bridge: Bridge, reading: Reading) -> None:
         self._bridge = bridge
         self._reading = reading
 
-    def routes(self) -> list[web.RouteDef]:
-        """What to put into an application's router."""
-        return [web.get("/readyz", self.readyz)]
+    def handlers(self) -> dict[str, Handler]:
+        """The handler of each call, by its name."""
+        return {"readyz": self.readyz}
 
     async def readyz(self, request: web.Request) -> web.Response:
         """200 if bookings are taken; 503 while the server is shutting down or the database away."""

@@ -21,11 +21,9 @@ from boxoffice.actors.ports import Caller, DatabaseAway, Key, Recorded, Replies
 from boxoffice.http import wire
 from boxoffice.http.bridge import ANSWER_TIMEOUT_S, Bridge
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.visit import current
 
 HEADER = "Idempotency-Key"
-
-ANYBODY = ""
-"""The caller, while nobody has to say who they are."""
 
 _BARE = re.compile(r"[\x20-\x7e]{1,255}")
 _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
@@ -49,7 +47,7 @@ def key_of(request: web.Request, body: msgspec.Struct | list[Any]) -> Key | None
         )
     whole = wire.encode([request.path, body, ascii(request.headers.get("If-Match"))])  # it may be no UTF-8
     fingerprint = blake2b(whole, digest_size=16).digest()
-    return Key(ANYBODY, text, fingerprint)
+    return Key(current().principal.id, text, fingerprint)
 
 
 class _Claim:

@@ -6,7 +6,6 @@ Called on the event loop.
 """
 
 import random
-import re
 from collections.abc import Mapping
 from email.utils import formatdate
 from http import HTTPStatus
@@ -20,6 +19,8 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not JSON"),
     "malformed_request": (400, "The request is not HTTP as we understand it"),
     "invalid_idempotency_key": (400, "The idempotency key is none"),
+    "unauthenticated": (401, "Nobody we know"),
+    "forbidden": (403, "Not allowed"),
     "not_found": (404, "There is nothing at this address"),
     "event_not_found": (404, "No such event"),
     "order_not_found": (404, "No such order"),
@@ -48,6 +49,7 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "The body is not plain JSON"),
     "invalid_request": (422, "The request is not valid"),
     "idempotency_mismatch": (422, "The idempotency key is another request's"),
+    "rate_limited": (429, "Too many requests"),
     "internal_error": (500, "A mistake of ours"),
     "not_applied": (503, "Not applied"),
     "overloaded": (503, "Too much at once"),
@@ -69,13 +71,16 @@ RETRY_AFTER_S = {
 """Seconds, of which each client is told others: whoever is refused together should not come back together."""
 
 _MEDIA_TYPE = "application/problem+json"
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-def request_id_of(request: web.BaseRequest) -> str:
-    """The request's id: its own, if that is well-formed, or a new one."""
-    given = request.headers.get("X-Request-ID", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid_utils.uuid7().hex
+def new_request_id() -> str:
+    """An id that no request has had."""
+    return uuid_utils.uuid7().hex
+
+
+def headers_of_all(request_id: str) -> dict[str, str]:
+    """What every answer says, whatever it is."""
+    return {"X-Request-ID": request_id, "X-Content-Type-Options": "nosniff", "Server": "boxoffice"}
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -122,9 +127,8 @@ class ProblemError(Exception):
             **self.more,
         }
 
-    def response(self, request: web.BaseRequest) -> web.Response:
+    def response(self, request_id: str) -> web.Response:
         """The document, under the request's id."""
-        request_id = request_id_of(request)
         return web.Response(
             body=self._body(request_id),
             status=self.status,
@@ -134,7 +138,7 @@ class ProblemError(Exception):
 
     def unasked(self) -> bytes:
         """The whole answer as it goes over the wire, for a client whose request was not read."""
-        request_id = uuid_utils.uuid7().hex
+        request_id = new_request_id()
         body = self._body(request_id)
         headers = {
             "Content-Type": _MEDIA_TYPE,
@@ -151,7 +155,7 @@ class ProblemError(Exception):
         return msgspec.json.encode(self.document(request_id))
 
     def _headers(self, request_id: str) -> dict[str, str]:
-        headers = {**(self.headers or {}), "X-Request-ID": request_id}
+        headers = {**headers_of_all(request_id), **(self.headers or {})}
         if self.code in RETRY_AFTER_S:
             headers["Retry-After"] = str(random.choice(RETRY_AFTER_S[self.code]))  # noqa: S311 - no secret
         return headers

@@ -13,14 +13,15 @@ from aiohttp import web
 
 from boxoffice.actors.messages import EventUnknown, Find, Found
 from boxoffice.actors.ports import Clock, OrderFilter, Reading
-from boxoffice.actors.values import TEXT_MAX, EventId, EventStatus, OrderStatus
+from boxoffice.actors.values import TEXT_MAX, CustomerId, EventId, EventStatus, OrderStatus
 from boxoffice.http import wire
 from boxoffice.http.answers import no_such_order, refusal, reply_to
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.commands import event_id_of
 from boxoffice.http.desk import Desk
-from boxoffice.http.handlers import response
+from boxoffice.http.handlers import Handler, response
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.visit import current
 from boxoffice.http.wire import ListBody, OrderBody
 
 PAGE_DEFAULT = 50
@@ -31,12 +32,13 @@ LINES_AT_ONCE = 1_000
 """Entries of a streamed log that are read and sent at a time: some 200 KB."""
 
 _NDJSON = "application/x-ndjson"
+_PRIVATE = {"Cache-Control": "no-store"}
 _CUSTOMER = re.compile(rf"[^\0\ud800-\udfff]{{1,{TEXT_MAX}}}")
 _STATUSES = {status.value: status for status in OrderStatus}
 
 
 class Reads:
-    """The routes, on one bridge to the actors and one set of questions to the database."""
+    """The calls, on one bridge to the actors and one set of questions to the database."""
 
     def __init__(self, bridge: Bridge, desk: Desk, reading: Reading, clock: Clock) -> None:
         self._bridge = bridge
@@ -44,15 +46,15 @@ class Reads:
         self._reading = reading
         self._clock = clock
 
-    def routes(self) -> list[web.RouteDef]:
-        """What to put into an application's router."""
-        return [
-            web.get("/status/{eventId}", self.status),
-            web.get("/orders/{orderId}", self.order),
-            web.get("/orders", self.orders),
-            web.get("/events", self.events),
-            web.get("/events/{eventId}/changes", self.changes),
-        ]
+    def handlers(self) -> dict[str, Handler]:
+        """The handler of each call, by its name."""
+        return {
+            "status": self.status,
+            "order": self.order,
+            "orders": self.orders,
+            "events": self.events,
+            "changes": self.changes,
+        }
 
     async def status(self, request: web.Request) -> web.Response:
         """The event's committed numbers. Asks no actor, so it does not queue behind bookings."""
@@ -70,10 +72,10 @@ class Reads:
         if named is None:
             raise no_such_order()
         event_id, order_id = named
-        answer = await self._desk.ask(event_id, Find(order_id))
+        answer = await self._desk.ask(event_id, Find(order_id, current().customer))
         if isinstance(answer, EventUnknown):
             raise no_such_order()
-        return response(200, reply_to(event_id, answer).body)
+        return response(200, reply_to(event_id, answer).body, _PRIVATE)
 
     async def orders(self, request: web.Request) -> web.Response:
         """Orders of an event, of a customer, of a status, or of all of these, a page at a time."""
@@ -82,7 +84,10 @@ class Reads:
         after = wire.order_id_of(query["cursor"]) if "cursor" in query else None
         if after is None and "cursor" in query:
             raise _invalid_parameter("cursor", "is not a cursor that a list has given")
-        found = await self._desk.read(self._reading.orders, _wanted(query), after, limit + 1)
+        wanted = _wanted(query, current().customer)
+        if wanted is None:
+            return _page(request, [], None, {})
+        found = await self._desk.read(self._reading.orders, wanted, after, limit + 1)
         page = found[:limit]
         await self._desk.catch_up({event_id: order.version for event_id, order in page})
         items = await self._with_positions(page, query.get("status"))
@@ -144,7 +149,7 @@ class Reads:
         """What is committed by now, all of it; a client that reads slowly is waited for."""
         chunks = self._lines(event_id, after)
         first = await anext(chunks, b"")  # while an error can still be told
-        streamed = web.StreamResponse(headers={"Content-Type": _NDJSON})
+        streamed = web.StreamResponse(headers={**current().headers, **_PRIVATE, "Content-Type": _NDJSON})
         await streamed.prepare(request)
         if request.method == "HEAD":  # aiohttp would let a body pass, and the next answer begin with it
             return streamed
@@ -181,7 +186,7 @@ def _page(
     headers = {}
     if cursor is not None:
         headers["Link"] = f'<{request.path}?{urlencode({**query, "cursor": cursor})}>; rel="next"'
-    return response(200, ListBody(items, cursor), headers)
+    return response(200, ListBody(items, cursor), {**headers, **_PRIVATE})
 
 
 def _parameters(query: Mapping[str, str], *names: str) -> dict[str, str]:
@@ -212,14 +217,18 @@ def _whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def _wanted(query: Mapping[str, str]) -> OrderFilter:
-    event_id = status = customer = None
+def _wanted(query: Mapping[str, str], asker: CustomerId | None) -> OrderFilter | None:
+    """Which orders are asked for; None if a customer asks for others'."""
+    event_id = status = None
+    customer = asker
     if "eventId" in query:
         event_id = event_id_of(query["eventId"])
     if "userId" in query:
         customer = wire.customer_of(query["userId"])
         if not _CUSTOMER.fullmatch(customer):
             raise _invalid_parameter("userId", "cannot be anybody's id")
+        if asker not in (None, customer):
+            return None
     if "status" in query:
         status = _STATUSES.get(query["status"])
         if status is None:

@@ -58,7 +58,7 @@ class ServeSettings(DatabaseSettings):
     """Let anybody read the status of an event, without an API key."""
 
     rate_limit: Annotated[
-        str | None, Parameter(env_var="BOXOFFICE_RATE_LIMIT", validator=validators.not_blank)
+        str | None, Parameter(env_var="BOXOFFICE_RATE_LIMIT", validator=validators.rate)
     ] = None
     """Requests that every caller without a limit of their own may make, like 100/second, or off.
     [default: 100/second for each anonymous address that is not this machine's, and no limit for others]"""

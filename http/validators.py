@@ -10,6 +10,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 
 from cyclopts import Token
 
+from boxoffice.http.rates import rate_of
+
 Network = IPv4Network | IPv6Network
 
 JWT_SECRET_SIZE_MIN = 32
@@ -58,6 +60,16 @@ def not_blank(_: object, value: str | None) -> None:
     """Some text."""
     if value is not None and not value.strip():
         raise ValueError("It is empty: leave it out instead.")
+
+
+def rate(_: object, value: str | None) -> None:
+    """A rate, or `off`."""
+    if value is None or value == "off":
+        return
+    try:
+        rate_of(value)
+    except ValueError as error:
+        raise ValueError(f'"{value}" is no rate limit: {error}; or say off.') from None
 
 
 def file_or_url(_: object, value: str | None) -> None:

@@ -64,7 +64,7 @@ class Request:
         try:
             if self.path == "/initialize":
                 return initialize_of(INITIALIZE.read(body))
-            command = command_of(COMMANDS[self.path.removeprefix("/")].read(body))[1]
+            command = command_of(COMMANDS[self.path.removeprefix("/")].read(body), None)[1]
         except ProblemError:
             return None
         if isinstance(command, Book | Hold):

@@ -25,14 +25,23 @@ from boxoffice.actors.changes import Change, TicketsBooked
 from boxoffice.actors.values import CustomerId, EventId, EventStatus, Instant, OrderId
 from boxoffice.http import server
 from boxoffice.http.app import application
+from boxoffice.http.catalogue import BY_NAME, Call
 from boxoffice.http.connection import Timeouts
-from boxoffice.http.handlers import read_json
+from boxoffice.http.handlers import Handler, read_json
 from boxoffice.http.reads import Reads
+from tests.support.doors import open_door
 from tests.support.server import START_S, STOP_S
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = {"headers_s": 0.6, "body_s": 0.6, "write_s": 0.6, "linger_s": 0.3, "sweep_s": 0.05}
 LONG = {"headers_s": 90.0, "body_s": 90.0, "write_s": 90.0, "sweep_s": 0.05}
+CALLS = (
+    Call("take", "POST", "/take"),
+    Call("tell", "GET", "/tell"),
+    Call("hold", "GET", "/hold"),
+    Call("release", "POST", "/release"),
+    BY_NAME["changes"],
+)
 LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
@@ -147,17 +156,13 @@ class Small:
         self.released = asyncio.Event()
         return web.json_response(self._done())
 
-    def routes(self) -> list[web.RouteDef]:
+    def handlers(self) -> dict[str, Handler]:
         """The log of an event with as many changes as its number, among others."""
         nothing: Any = None
         endless: Any = self
-        return [
-            web.post("/take", self.take),
-            web.get("/tell", self.tell),
-            web.get("/hold", self.hold),
-            web.post("/release", self.release),
-            *Reads(endless, endless, endless, nothing).routes(),
-        ]
+        reads = Reads(endless, endless, endless, nothing).handlers()
+        own = {"take": self.take, "tell": self.tell, "hold": self.hold, "release": self.release}
+        return {**own, "changes": reads["changes"]}
 
     # in place of the bridge, the desk and the database
 
@@ -196,7 +201,7 @@ async def main(options: dict[str, Any]) -> None:
 
     bound = server.bind("127.0.0.1", 0)
     await server.serve(
-        application(Small().routes()), bound, ready=ready, drain=nothing,
+        application(Small().handlers(), open_door(), CALLS), bound, ready=ready, drain=nothing,
         connections_max=options.get("connections_max", server.CONNECTIONS_MAX),
         timeouts=Timeouts(**options["timeouts"]),
     )  # fmt: skip

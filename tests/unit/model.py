@@ -173,20 +173,20 @@ class Model:
         match command:
             case Book() | Hold():
                 return self.take(command, now)
-            case Confirm(order_id):
-                return self.confirm(self.entry(order_id), now)
-            case Extend(order_id, seconds):
-                return self.extend(self.entry(order_id), seconds, now)
-            case Cancel(order_id, quantity):
-                return self.cancel(self.entry(order_id), quantity, now)
+            case Confirm(order_id, asker):
+                return self.confirm(self.entry(order_id, asker), now)
+            case Extend(order_id, seconds, asker):
+                return self.extend(self.entry(order_id, asker), seconds, now)
+            case Cancel(order_id, quantity, asker):
+                return self.cancel(self.entry(order_id, asker), quantity, now)
             case CancelFor(customer, quantity):
                 return self.cancel_for(customer, quantity, now)
             case Adjust():
                 return self.adjust(command, now)
             case Close():
                 return self.close(now)
-            case Find(order_id):
-                return self.find(self.entry(order_id))
+            case Find(order_id, asker):
+                return self.find(self.entry(order_id, asker))
             case Tick():
                 return Ticked(self.version)
             case _:
@@ -328,8 +328,10 @@ class Model:
 
     # --- what follows ----------------------------------------------------------------------------
 
-    def entry(self, order_id: OrderId) -> Entry | None:
-        return next((entry for entry in self.live if entry.id == order_id), None)
+    def entry(self, order_id: OrderId, asker: CustomerId | None = None) -> Entry | None:
+        """The live order by this id; whoever asks for themselves sees only their own."""
+        seen = [entry for entry in self.live if asker is None or entry.customer == asker]
+        return next((entry for entry in seen if entry.id == order_id), None)
 
     def serve_the_line(self, now: Instant) -> tuple[Promotion, ...]:
         """As long as the sale is on, the first in line gets their tickets, and so on, while they fit."""

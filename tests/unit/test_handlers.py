@@ -12,10 +12,12 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from boxoffice.http.app import application
 from boxoffice.http.batch import Batches
+from boxoffice.http.catalogue import BY_NAME
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handlers, if_match, read_json
 from boxoffice.http.idempotency import Keys
 from boxoffice.http.problems import ProblemError
+from tests.support.doors import UNLIMITED, open_door
 from tests.unit.fakes import PATIENCE_S
 from tests.unit.test_bridge import Crossing
 from tests.unit.test_idempotency import FakeReplies
@@ -47,8 +49,9 @@ async def front() -> AsyncIterator[Front]:
     front.bridge.open(front.directory)
     replies = FakeReplies()
     desk, keys = Desk(front.bridge, UNUSED, replies), Keys(front.bridge, replies)
-    routes = [*Handlers(desk, keys).routes(), *Batches(desk, keys).routes()]
-    async with TestClient(TestServer(application(routes))) as client:
+    handlers = {**Handlers(desk, keys).handlers(), **Batches(desk, keys, UNLIMITED).handlers()}
+    calls = [BY_NAME[name] for name in handlers]
+    async with TestClient(TestServer(application(handlers, open_door(), calls))) as client:
         front.client = client
         yield front
     front.close()

@@ -9,7 +9,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from boxoffice.actors.ports import DatabaseAway, Reading
 from boxoffice.http.app import application
+from boxoffice.http.catalogue import BY_NAME
 from boxoffice.http.health import Health
+from tests.support.doors import open_door
 from tests.unit.test_bridge import Crossing
 
 
@@ -39,8 +41,9 @@ async def door() -> AsyncIterator[Door]:
     door = Door(asyncio.get_running_loop())
     door.bridge.open(door.directory)
     door.reading = FakeReading()
-    routes = Health(door.bridge, cast("Reading", door.reading)).routes()
-    async with TestClient(TestServer(application(routes))) as client:
+    handlers = Health(door.bridge, cast("Reading", door.reading)).handlers()
+    calls = [BY_NAME[name] for name in handlers]
+    async with TestClient(TestServer(application(handlers, open_door(), calls))) as client:
         door.client = client
         yield door
     door.close()

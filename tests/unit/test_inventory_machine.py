@@ -70,6 +70,10 @@ terms = st.builds(
 )
 
 
+OnBehalf = type[Confirm | Extend | Cancel | Find]
+on_behalf = st.sampled_from([Confirm, Extend, Cancel, Find])
+
+
 class InventoryMachine(RuleBasedStateMachine):
     @initialize(capacity=st.integers(1, 12), terms=terms, first=parties, how=st.sampled_from([Book, Hold]))
     def the_sale_opens(
@@ -161,6 +165,15 @@ class InventoryMachine(RuleBasedStateMachine):
     def a_customer_cancels(self, nth: int, quantity: int | None) -> None:
         customers = [*(entry.customer for entry in self.having(*OrderStatus)), *REGULARS, NOBODY]
         self.ask(CancelFor(customers[nth % len(customers)], quantity))
+
+    # --- on one's own behalf ---------------------------------------------------------------------
+
+    @rule(nth=any_of_them, other=any_of_them, is_own=st.booleans(), how=on_behalf)
+    def a_customer_asks_for_an_order(self, nth: int, other: int, is_own: bool, how: OnBehalf) -> None:
+        orders = self.having(*OrderStatus)
+        customers = [*(entry.customer for entry in orders), *REGULARS, NOBODY]
+        customer = customers[(nth if is_own and orders else other) % len(customers)]
+        self.ask(how(self.nth_having(nth, *OrderStatus), on_behalf_of=customer))
 
     # --- the organiser ---------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from typing import Any, get_args
 import msgspec
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import make_mocked_request
 
 from boxoffice.actors.changes import (
     Change,
@@ -237,7 +236,7 @@ def test_those_who_are_refused_together_are_not_told_to_come_back_together(code:
 
 
 def problem_of(code: str) -> web.Response:
-    return ProblemError(code, "so it is").response(make_mocked_request("GET", "/"))
+    return ProblemError(code, "so it is").response("some-request")
 
 
 @pytest.mark.parametrize("code", STATUS_AND_TITLE)

@@ -53,7 +53,7 @@ NEW: Any = AnyId()
 
 
 def asked(call: str, body: str, at: str = "") -> tuple[EventId, Command]:
-    return command_of(COMMANDS[call].read(body.encode()), at)
+    return command_of(COMMANDS[call].read(body.encode()), None, at)
 
 
 def made(body: str, at: str = "") -> Initialize:
@@ -116,7 +116,7 @@ def test_every_call_is_tried() -> None:
 @pytest.mark.parametrize(("call", "members", "command"), BY_ORDER)
 def test_an_entry_of_a_batch_asks_the_same(call: str, members: str, command: Command) -> None:
     body = f'{{"do": "{call}", "orderId": "7-{ORDER}"{members}}}'
-    assert command_of(ANY_COMMAND.read(body.encode(), AT), AT) == (EVENT, command)
+    assert command_of(ANY_COMMAND.read(body.encode(), AT), None, AT) == (EVENT, command)
 
 
 def test_every_term_can_be_adjusted() -> None:

@@ -1,0 +1,173 @@
+"""What every request passes: who is it, may they, and not too often; on the way out, what is noted of it.
+
+    request ── id, principal, limit, scope ──▶ handler ──▶ answer or problem ── headers, figures, log ──▶
+
+Nothing of a body is read, and nothing is done, for whoever is not let in. Nothing that a client sends gives a
+500; what we get wrong ourselves does, is logged, and says so. On the event loop, for each request.
+"""
+
+import logging
+from collections.abc import Mapping
+from time import perf_counter
+from typing import Protocol
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from boxoffice.actors.values import EventId
+from boxoffice.http.access import Access
+from boxoffice.http.catalogue import Call
+from boxoffice.http.cors import Cors
+from boxoffice.http.handlers import Handler
+from boxoffice.http.limits import RateLimits
+from boxoffice.http.origin import Addresses
+from boxoffice.http.problems import ProblemError
+from boxoffice.http.visit import Visit, begin, request_id_of
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = Call("unknown", "*", "*")
+"""What somebody asks for that there is not."""
+
+
+CLIENT_GONE = 499
+"""The status of an answer that nobody is left to read, for the log and the figures."""
+
+
+class Figures(Protocol):
+    """Counts requests."""
+
+    def observe(self, call: str, status: int, duration_s: float) -> None:
+        """One was answered."""
+
+    def rate_limited(self, principal_id: str) -> None:
+        """One was refused for being one too many."""
+
+
+class Journalist(Protocol):
+    """Writes about requests."""
+
+    def line(
+        self,
+        *,
+        call: str,
+        method: str,
+        status: int,
+        duration_s: float,
+        request_id: str,
+        principal_id: str,
+        event_id: EventId | None,
+        batch: int | None,
+        remote: str,
+    ) -> None:
+        """One was answered."""
+
+
+class Door:
+    """The one door of a server."""
+
+    def __init__(
+        self,
+        access: Access,
+        limits: RateLimits,
+        addresses: Addresses,
+        cors: Cors,
+        figures: Figures,
+        journalist: Journalist,
+    ) -> None:
+        self._access = access
+        self._limits = limits
+        self._addresses = addresses
+        self._cors = cors
+        self._figures = figures
+        self._journalist = journalist
+
+    def middleware(self, calls: Mapping[web.AbstractRoute, Call]) -> Middleware:
+        """What is passed on the way to every handler; what has no route among `calls` is unknown."""
+        observe, note = self._figures.observe, self._journalist.line
+
+        @web.middleware
+        async def passed(request: web.Request, handler: Handler) -> web.StreamResponse:
+            begun_s = perf_counter()
+            call = calls.get(request.match_info.route, UNKNOWN)
+            visit = Visit(request_id_of(request))
+            begin(visit)
+            response: web.StreamResponse
+            try:
+                self._let_in(call, request, visit)
+                response = self._preflight(call, request) or await handler(request)
+            except ProblemError as problem:
+                response = problem.response(visit.request_id)
+            except Exception as failure:
+                response = _answer_to(failure, request, visit)
+            if not response.prepared:
+                response.headers.update(visit.headers)
+            duration_s = perf_counter() - begun_s
+            observe(call.name, response.status, duration_s)
+            note(
+                call=call.path,
+                method=request.method,
+                status=response.status,
+                duration_s=duration_s,
+                request_id=visit.request_id,
+                principal_id=visit.principal.id,
+                event_id=visit.event_id,
+                batch=visit.batch,
+                remote=visit.address,
+            )
+            return response
+
+        return passed
+
+    def _preflight(self, call: Call, request: web.Request) -> web.Response | None:
+        return self._cors.preflight(request) if call is UNKNOWN else None
+
+    def _let_in(self, call: Call, request: web.Request, visit: Visit) -> None:
+        """Raises ProblemError 401, 403 or 429."""
+        visit.address = self._addresses.of(request)
+        if self._cors.origins:
+            visit.headers.update(self._cors.headers(request))
+        try:
+            visit.principal = self._access.principal(request)
+        except ProblemError:
+            self._count(visit)  # guessing counts, too
+            raise
+        self._count(visit)
+        if not self._access.is_public(call):
+            visit.require(*call.scopes)
+
+    def _count(self, visit: Visit) -> None:
+        try:
+            limit = self._limits.enter(visit.principal, visit.address)
+        except ProblemError:
+            self._figures.rate_limited(visit.principal.id)
+            raise
+        if limit is not None:
+            visit.headers.update(limit)
+
+
+def _answer_to(failure: Exception, request: web.Request, visit: Visit) -> web.StreamResponse:
+    """What a client is told of anything but a problem."""
+    match failure:
+        case web.HTTPException():
+            problem = _of_aiohttp(request, failure)
+        case web.RequestPayloadError():
+            problem = ProblemError("malformed_request", "The body is not coded as it says.")
+        case ConnectionError() if request.transport is None or request.transport.is_closing():
+            return web.Response(status=CLIENT_GONE)  # the failure, passed on, would be logged as ours
+        case _:
+            log.error("%s %s failed", request.method, request.path, exc_info=failure)
+            problem = ProblemError("internal_error", "We could not handle this; it has been logged.")
+    return problem.response(visit.request_id)
+
+
+def _of_aiohttp(request: web.Request, error: web.HTTPException) -> ProblemError:
+    match error:
+        case web.HTTPNotFound():
+            return ProblemError("not_found", f"There is nothing at {request.path}.")
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            detail = f"{request.path} takes {allowed}, not {request.method}."
+            return ProblemError("method_not_allowed", detail, headers={"Allow": allowed})
+        case _:
+            return ProblemError("malformed_request", error.reason)

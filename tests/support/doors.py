@@ -1,0 +1,43 @@
+"""A door that is open to everybody, and notes nothing: for tests of what is behind it."""
+
+import time
+from typing import Any
+
+from boxoffice.actors.principals import ApiKey
+from boxoffice.actors.values import Instant
+from boxoffice.http.access import Access
+from boxoffice.http.cors import Cors
+from boxoffice.http.door import Door
+from boxoffice.http.limits import RateLimits
+from boxoffice.http.origin import Addresses
+
+UNLIMITED = RateLimits(None, None, time.monotonic)
+
+
+class NoKeys:
+    """A ring without any key."""
+
+    is_open = True
+
+    def find(self, token: str, now: Instant) -> ApiKey | None:
+        """There is none."""
+        return None
+
+
+class Nobody:
+    """Takes no notice of anything."""
+
+    def observe(self, call: str, status: int, duration_s: float) -> None:
+        """Whatever it was."""
+
+    def rate_limited(self, principal_id: str) -> None:
+        """Whoever it was."""
+
+    def line(self, **what: Any) -> None:
+        """Whatever there is to say."""
+
+
+def open_door() -> Door:
+    """One of those."""
+    access = Access(NoKeys(), None, lambda: Instant(0), public_status=False)
+    return Door(access, UNLIMITED, Addresses(), Cors(), Nobody(), Nobody())
