@@ -70,6 +70,8 @@ class Resident(msgspec.Struct):
     actor: pykka.ActorRef[EventActor]
     used_at_s: float
     status: EventStatus | None = None
+    live_orders: int = 0
+    """At `status`."""
 
 
 class Shut(msgspec.Struct, frozen=True):
@@ -113,6 +115,8 @@ class Directory:
         self._losses: dict[EventId, Troubles] = {}
         self._in_flight: dict[EventId, int] = {}
         self._in_flight_total = 0
+        self._live_orders = 0
+        self._rebuilds = 0
         self._closing = False
         self._loaders: list[pykka.ActorRef[Any]] = [
             Loader.start(recovery, monotonic_s) for _ in range(LOADERS)
@@ -223,6 +227,23 @@ class Directory:
         return len(self._residents)
 
     @property
+    def live_orders(self) -> int:
+        """How many orders those events have, as far as they are committed."""
+        return self._live_orders
+
+    @property
+    def rebuilds(self) -> int:
+        """How many events have been read back from the database because somebody asked for them."""
+        return self._rebuilds
+
+    @property
+    def mailbox_depth(self) -> int:
+        """How many messages actors have been given and not taken up: the events', and the loaders'."""
+        inboxes: list[Any] = [loader.actor_inbox for loader in self._loaders]
+        loads: int = sum(inbox.qsize() for inbox in inboxes)
+        return self._dispatcher.mailbox_depth + loads
+
+    @property
     def closing(self) -> bool:
         """Whether nothing is admitted any more."""
         return self._closing
@@ -235,7 +256,8 @@ class Directory:
             self._shut_out(found.event_id, EventUnavailable(found.reason))
             return
         status = found.inventory.status
-        self._settle_in(Lease(status.event_id, found.epoch), found.inventory).status = status
+        resident = self._settle_in(Lease(status.event_id, found.epoch), found.inventory)
+        self._commit(resident, status, found.inventory.live_orders)
         self._timer.set(status.event_id, found.inventory.next_expiry)
 
     def settle(self, settled: Settled) -> None:
@@ -243,10 +265,12 @@ class Directory:
         event_id = settled.lease.event_id
         if settled.answers:
             self._count_down(event_id, len(settled.answers))
+        if settled.rebuilt:
+            self._rebuilds += 1
         resident = self._residents.get(event_id)
         if resident is not None and resident.lease is settled.lease:
             if settled.status is not None:
-                resident.status = settled.status
+                self._commit(resident, settled.status, settled.live_orders)
                 self._timer.set(event_id, settled.next_expiry)
                 self._shut.pop(event_id, None)
             if settled.gone:
@@ -303,12 +327,19 @@ class Directory:
         resident = self._residents[lease.event_id] = Resident(lease, actor, self.monotonic_s())
         return resident
 
+    def _commit(self, resident: Resident, status: EventStatus, live_orders: int) -> None:
+        """Take note of what is durable of an event."""
+        resident.status = status
+        self._live_orders += live_orders - resident.live_orders
+        resident.live_orders = live_orders
+
     def _use(self, resident: Resident) -> None:
         resident.used_at_s = self.monotonic_s()
         self._residents.move_to_end(resident.lease.event_id)
 
     def _forget(self, resident: Resident) -> None:
         del self._residents[resident.lease.event_id]
+        self._live_orders -= resident.live_orders
         resident.actor.stop(block=False)
 
     def _failed(self, event_id: EventId) -> None:

@@ -21,6 +21,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Self, cast
 
 import pykka
@@ -41,6 +42,8 @@ class Dispatcher:
             threading.Thread(target=self._run, name=f"actors-{number}", daemon=True)
             for number in range(threads)
         ]
+        self.came = count()
+        self.went = count()
 
     def start(self) -> None:
         """Start the threads."""
@@ -56,6 +59,16 @@ class Dispatcher:
     def ready(self, turn: Callable[[], None]) -> None:
         """Have `turn` called, soon, on one of the threads. Called on any thread."""
         self._ready.put(turn)
+
+    @property
+    def mailbox_depth(self) -> int:
+        """How many messages wait in the inboxes of all pooled actors.
+
+        Each of them is one `next(came)` and one `next(went)`, on any thread: a lock would take ten times as
+        long. Looking counts as one that came and went.
+        """
+        went = next(self.went)
+        return next(self.came) - went
 
     def _run(self) -> None:
         while True:
@@ -89,10 +102,14 @@ class Inbox:
         """From now on, and once at once, have `turn` run when there is something to do."""
         self._dispatcher = dispatcher
         self._turn = turn
+        for _ in self._envelopes:
+            next(dispatcher.came)
         dispatcher.ready(turn)
 
     def put(self, envelope: Envelope[Any], /) -> None:
         """Take a message in. Called on any thread."""
+        if self._dispatcher is not None:
+            next(self._dispatcher.came)
         with self._lock:
             self._envelopes.append(envelope)
             if self._due:
@@ -102,7 +119,10 @@ class Inbox:
 
     def get(self) -> Envelope[Any]:
         """The oldest message; IndexError when there is none. Called in the actor's turn."""
-        return self._envelopes.popleft()
+        envelope = self._envelopes.popleft()
+        if self._dispatcher is not None:
+            next(self._dispatcher.went)
+        return envelope
 
     def empty(self) -> bool:
         """Whether there is nothing to do now."""

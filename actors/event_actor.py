@@ -119,7 +119,10 @@ class EventActor(PooledActor):
         self._lease.epoch = recovered.epoch
         self._inventory = recovered.inventory
         inventory = recovered.inventory
-        loaded = Settled(self._lease, [], status=inventory.status, next_expiry=inventory.next_expiry)
+        status, next_expiry, orders = inventory.status, inventory.next_expiry, inventory.live_orders
+        loaded = Settled(
+            self._lease, [], status=status, next_expiry=next_expiry, live_orders=orders, rebuilt=True
+        )
         self._outlet.deliver([loaded])
         while self._early:  # one by one: should one of them end us, the others are still to be answered
             self._serve(inventory, self._early.popleft())
@@ -137,9 +140,9 @@ class EventActor(PooledActor):
                 decision = inventory.handle(request.command, message.now)
                 changes += decision.changes
                 answers.append(Answered(request, decision.answer))
-            status, next_expiry = inventory.status, inventory.next_expiry
+            entry = self._entry(inventory, base_version, changes, answers)
             passing("actor.hand_over", self._lease.event_id)
-            self._journal.append(Entry(self._lease, base_version, changes, status, answers, next_expiry))
+            self._journal.append(entry)
         except BaseException:
             # Nothing of what this message asks has left this actor, and nothing will.
             self._refuse([message], NotApplied("the event's actor failed"))
@@ -152,8 +155,13 @@ class EventActor(PooledActor):
             ended = inventory.end_overdue(now, EXPIRIES_PER_ENTRY)
             if len(ended) < EXPIRIES_PER_ENTRY:
                 return ended
-            status, next_expiry = inventory.status, inventory.next_expiry
-            self._journal.append(Entry(self._lease, base_version, ended, status, [], next_expiry))
+            self._journal.append(self._entry(inventory, base_version, ended, []))
+
+    def _entry(
+        self, inventory: Inventory, base_version: int, changes: list[Change], answers: list[Answered]
+    ) -> Entry:
+        status, next_expiry, orders = inventory.status, inventory.next_expiry, inventory.live_orders
+        return Entry(self._lease, base_version, changes, status, answers, next_expiry, orders)
 
     def _end(self, answer: Answer, **how: Any) -> None:
         self._take_leave(answer, **how)

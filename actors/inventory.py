@@ -199,6 +199,11 @@ class Inventory:
         return sorted(self._orders, key=lambda order: order.id)
 
     @property
+    def live_orders(self) -> int:
+        """How many orders are live."""
+        return self._orders.number
+
+    @property
     def line(self) -> list[Order]:
         """The waiting list, the next to be served first."""
         return list(self._orders.line())

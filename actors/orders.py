@@ -65,6 +65,11 @@ class LiveOrders:
         return iter(self._by_id.values())
 
     @property
+    def number(self) -> int:
+        """How many orders there are."""
+        return len(self._by_id)
+
+    @property
     def waiting(self) -> int:
         """How many orders wait in line."""
         return len(self._line)

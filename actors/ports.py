@@ -86,16 +86,19 @@ class Entry(msgspec.Struct, frozen=True, gc=True):
     answers: list[Answered]
     next_expiry: Instant | None = None
     """When the next hold or offer of the event ends."""
+    live_orders: int = 0
+    """How many orders the event has at `status`."""
 
 
 class Settled(msgspec.Struct, frozen=True, gc=True):
     """Answers that may go out now, for good.
 
-    `status` is the event's newly committed state, if there is one, and `next_expiry` belongs to it. `ended`
-    says that the actor under this lease will decide nothing any more, and must be forgotten; `refused` is
-    then what others who ask are to be told for a while, if asking again at once is of no use; `gone`, that
-    there are no holds to see to here, since the event is another server's now or is no more; `failed`, that
-    the event itself was to blame. `batch` numbers the transaction in which it was committed, if it was.
+    `status` is the event's newly committed state, if there is one; `next_expiry` and `live_orders` belong to
+    it; `rebuilt`, that it has just been read back from the database. `batch` is the number of the transaction
+    that the answers waited for, None if none was committed. `ended` says that the actor under this lease will
+    decide nothing any more, and must be forgotten; `refused` is then what others who ask are to be told for a
+    while, if asking again at once is of no use; `gone`, that there are no holds to see to here, since the
+    event is another server's now or is no more; `failed`, that the event itself was to blame.
     """
 
     lease: Lease
@@ -106,6 +109,8 @@ class Settled(msgspec.Struct, frozen=True, gc=True):
     next_expiry: Instant | None = None
     gone: bool = False
     failed: bool = False
+    live_orders: int = 0
+    rebuilt: bool = False
     batch: int | None = None
 
 

@@ -22,6 +22,7 @@ from boxoffice.http.app import application
 from boxoffice.http.batch import Batches
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.catalogue import BY_NAME
+from boxoffice.http.connection import Connection
 from boxoffice.http.cors import Cors
 from boxoffice.http.desk import Desk
 from boxoffice.http.door import Door
@@ -31,7 +32,9 @@ from boxoffice.http.health import Health
 from boxoffice.http.idempotency import Keys
 from boxoffice.http.key_calls import KeyCalls
 from boxoffice.http.keys import KeyRing
+from boxoffice.http.lag import LoopLag
 from boxoffice.http.limits import ANONYMOUS, RateLimits
+from boxoffice.http.metrics import Metrics, RequestFigures
 from boxoffice.http.origin import Addresses
 from boxoffice.http.rates import rate_of
 from boxoffice.http.reads import Reads
@@ -98,20 +101,23 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
         bridge.open(directory)
         reading, replies = DatabaseReading(engines.reading), DatabaseReplies(engines.reading)
         desk, keys, limits = Desk(bridge, reading, replies), Keys(bridge, replies), rate_limits(settings)
+        figures, lag, connections = RequestFigures(), LoopLag(), set[Connection]()
         handlers = {
             **Handlers(desk, keys).handlers(),
             **Batches(desk, keys, limits).handlers(),
             **Reads(bridge, desk, reading, clock).handlers(),
             **KeyCalls(bridge, desk, api_keys, ring).handlers(),
-            **Health(bridge, reading).handlers(),
+            **Health(bridge, reading, lag, connections).handlers(),
+            **Metrics(figures, journal.figures, directory, lag, connections).handlers(),
         }
         access = Access(ring, tokens, clock, public_status=settings.public_status)
         addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
-        door = Door(access, limits, addresses, cors, Unnoticed(), Unnoticed())
+        door = Door(access, limits, addresses, cors, figures, Unnoticed())
         care: list[Coroutine[Any, Any, None]] = [
             prune(bridge, replies),
             watch_owners(bridge, reading),
             watch_keys(bridge, api_keys, ring),
+            lag.watch(),
         ]
         if tokens is not None:
             care.append(tokens.watch())
@@ -131,6 +137,7 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
             ready=ready,
             drain=drain,
             connections_max=settings.max_connections,
+            open_connections=connections,
         )
     finally:
         directory.stop()
@@ -140,8 +147,6 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
 
 
 class Unnoticed:
-    def observe(self, call: str, status: int, duration_s: float) -> None: ...
-    def rate_limited(self, principal_id: str) -> None: ...
     def line(self, **what: Any) -> None: ...
 
 

@@ -38,17 +38,22 @@ TURNED_AWAY_MAX = 128
 
 
 class Listener:
-    """On one socket, for one of aiohttp's servers."""
+    """On one socket, for one of aiohttp's servers. `open_connections` are those that are open now."""
 
     def __init__(
-        self, manager: web.Server, bound: socket.socket, timeouts: Timeouts, connections_max: int
+        self,
+        manager: web.Server,
+        bound: socket.socket,
+        timeouts: Timeouts,
+        connections_max: int,
+        open_connections: set[Connection],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._manager = manager
         self._bound = bound
         self._timeouts = timeouts
         self._max = connections_max
-        self._open: set[Connection] = set()
+        self._open = open_connections
         self._attaching: set[asyncio.Task[None]] = set()
         self._turned_away: deque[tuple[float, socket.socket]] = deque()  # until then
         self._listening = False

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from boxoffice.http.connection import Timeouts
+from boxoffice.http.connection import Connection, Timeouts
 from boxoffice.http.descriptors import make_room
 from boxoffice.http.listener import Listener
 
@@ -57,10 +57,12 @@ async def serve(
     drain: Drain,
     connections_max: int = CONNECTIONS_MAX,
     timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+    open_connections: set[Connection] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then stop accepting, `drain`, and close what is left.
 
-    `ready` is called once requests are answered. Raises ListenError if another server was faster.
+    `ready` is called once requests are answered; `open_connections` is to be an empty set, for whoever wants
+    to see which are open. Raises ListenError if another server was faster.
     """
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
@@ -68,7 +70,8 @@ async def serve(
     manager = runner.server
     if manager is None:
         raise RuntimeError("the runner has no server after its setup")
-    listener = Listener(manager, bound, timeouts, make_room(connections_max))
+    connections = set() if open_connections is None else open_connections
+    listener = Listener(manager, bound, timeouts, make_room(connections_max), connections)
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)

@@ -274,13 +274,28 @@ class QuarantineBody(Body, frozen=True):
     reason: str
 
 
+class LiveBody(Body, frozen=True):
+    """That the process answers."""
+
+    status: str
+
+
 class ReadyBody(Body, frozen=True, omit_defaults=True):
-    """That bookings are taken; what is UNSET was not asked for."""
+    """That bookings are taken; what is UNSET was not asked for.
+
+    `database_ms` is how long the database took to answer, UNSET if it did not; `loop_lag_seconds` how late
+    the event loop has come to what was due, at the worst, in the last 5 to 10 seconds.
+    """
 
     status: str
     requests_in_flight: int | UnsetType = UNSET
     events_resident: int | UnsetType = UNSET
     events_quarantined: list[QuarantineBody] | UnsetType = UNSET
+    connections_open: int | UnsetType = UNSET
+    loop_lag_seconds: float | UnsetType = UNSET
+    database_ms: float | UnsetType = UNSET
+    uptime_seconds: float | UnsetType = UNSET
+    version: str | UnsetType = UNSET
 
 
 encode = msgspec.json.Encoder().encode

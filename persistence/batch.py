@@ -107,7 +107,7 @@ _ADJUST = f"UPDATE events SET ({_FACTS}) = %s WHERE id = %s"
 class Part:
     """All that one batch holds for one event: from `base_version` to `status.version`, under one lease."""
 
-    __slots__ = ("answers", "base_version", "changes", "lease", "next_expiry", "status")
+    __slots__ = ("answers", "base_version", "changes", "lease", "live_orders", "next_expiry", "status")
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         """Of entries that follow each other, at least one."""
@@ -117,6 +117,7 @@ class Part:
         self.answers: list[Answered] = [answered for entry in entries for answered in entry.answers]
         self.status: EventStatus = entries[-1].status
         self.next_expiry: Instant | None = entries[-1].next_expiry
+        self.live_orders: int = entries[-1].live_orders
 
 
 def prepare(connection: Connection) -> None:

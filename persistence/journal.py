@@ -41,6 +41,7 @@ import psycopg2
 from psycopg2 import errors
 
 from boxoffice.actors.failpoints import passing
+from boxoffice.actors.figures import JournalFigures, Outcome
 from boxoffice.actors.messages import Answer, EventMoved, NotApplied, OutcomeUnknown
 from boxoffice.actors.ports import Answered, Entry, Lease, Outlet, Settled
 from boxoffice.actors.values import EventId
@@ -83,6 +84,7 @@ class GroupCommitJournal:
     def __init__(self, connect: Connect, outlet: Outlet) -> None:
         self._line = Line(connect)
         self._outlet = outlet
+        self.figures = JournalFigures()
         self._pending: list[Entry] = []
         self._stopping = False
         self._ended = False
@@ -178,30 +180,54 @@ class GroupCommitJournal:
         """Write these in one transaction and say what came of each; one by one if that is refused."""
         if not parts:
             return []
+        began_s = time.monotonic()
         try:
-            return self._told(parts, self._transaction(parts))
+            held = self._transaction(parts)
         except Away:
+            self._count(Outcome.AWAY)
             return [_lost(part.lease, part.answers, NotApplied("the database is away")) for part in parts]
         except _InDoubt as in_doubt:
             log.warning("a commit of %d event(s) is in doubt", len(parts))
-            return self._resolved(parts, in_doubt.held)
+            self._count(Outcome.IN_DOUBT)
+            return self._resolved(parts, in_doubt.held, began_s)
         except BaseException as failure:  # even a MemoryError must leave nobody waiting
             away = not self._line.is_up
+            self._count(Outcome.AWAY if away else Outcome.REFUSED)
             log.warning("a commit of %d event(s) failed: %s", len(parts), str(failure).strip())
             if len(parts) > 1 and not away:
                 return [settled for part in parts for settled in self._commit([part])]
             answer = NotApplied("the database is away" if away else "the database refused it")
             failed = not away and _is_of_the_event(failure)
             return [_lost(part.lease, part.answers, answer, failed=failed) for part in parts]
+        self._count(Outcome.COMMITTED)
+        self.figures.commit_s.observe(time.monotonic() - began_s)
+        return self._told(parts, held, began_s)
 
-    def _told(self, parts: list[Part], held: set[EventId]) -> list[Settled]:
+    def _count(self, outcome: Outcome) -> None:
+        self.figures.outcomes[outcome] += 1
+
+    def _told(self, parts: list[Part], held: set[EventId], began_s: float) -> list[Settled]:
         """The parts' answers after a commit of those that were held; another server has the other events."""
+        committed = [part for part in parts if part.lease.event_id in held]
+        batch = self._committed(committed, began_s) if committed else None
+        self.figures.fences_lost += len(parts) - len(committed)
         return [
-            _kept(part)
+            _kept(part, batch)
             if part.lease.event_id in held
             else _lost(part.lease, part.answers, EventMoved(), refused=EventMoved(), gone=True)
             for part in parts
         ]
+
+    def _committed(self, parts: list[Part], began_s: float) -> int:
+        """Count what was committed in one transaction; returns its number."""
+        changes = [change for part in parts for change in part.changes]
+        answers = sum([len(part.answers) for part in parts])
+        batch = self.figures.commit(changes, answers)
+        if log.isEnabledFor(logging.DEBUG):
+            took_ms = 1_000 * (time.monotonic() - began_s)
+            what = "batch %d: %d answer(s), %d change(s), %d event(s), %.1f ms"
+            log.debug(what, batch, answers, len(changes), len(parts), took_ms)
+        return batch
 
     def _transaction(self, parts: list[Part]) -> set[EventId]:
         """Commit the parts whose fence holds; return the events of those."""
@@ -230,7 +256,7 @@ class GroupCommitJournal:
                 raise _InDoubt(held) from failure
             raise
 
-    def _resolved(self, parts: list[Part], held: set[EventId]) -> list[Settled]:
+    def _resolved(self, parts: list[Part], held: set[EventId], began_s: float) -> list[Settled]:
         """What came of parts of which those in `held` may have been committed."""
         try:
             asked = [part for part in parts if part.changes and part.lease.event_id in held]
@@ -242,13 +268,11 @@ class GroupCommitJournal:
         if written:  # and so what was written without a change of the event's, in the same transaction
             unchanged = {part.lease.event_id for part in parts if not part.changes}
             written |= held & unchanged
+        undone = held - written
         lost = NotApplied("the database did not commit it")
-        return [
-            _lost(part.lease, part.answers, lost)
-            if part.lease.event_id in held - written
-            else self._told([part], written)[0]
-            for part in parts
-        ]
+        told = [_lost(part.lease, part.answers, lost) for part in parts if part.lease.event_id in undone]
+        others = [part for part in parts if part.lease.event_id not in undone]
+        return told + self._told(others, written, began_s)
 
     def _ask_until(self, deadline_s: float, parts: list[Part]) -> set[EventId]:
         """Which of these events were written, as soon as the database says. Raises Away at the deadline."""
@@ -309,10 +333,16 @@ def _leaves_usable(failure: BaseException) -> bool:
     return not isinstance(failure, errors.ReadOnlySqlTransaction)
 
 
-def _kept(part: Part) -> Settled:
+def _kept(part: Part, batch: int | None = None) -> Settled:
     if not part.changes:
-        return Settled(part.lease, part.answers)
-    return Settled(part.lease, part.answers, status=part.status, next_expiry=part.next_expiry)
+        return Settled(part.lease, part.answers, batch=batch)
+    return Settled(
+        *(part.lease, part.answers),
+        status=part.status,
+        next_expiry=part.next_expiry,
+        live_orders=part.live_orders,
+        batch=batch,
+    )
 
 
 def _lost(lease: Lease, answers: list[Answered], answer: Answer, **how: Any) -> Settled:

@@ -131,7 +131,8 @@ class Owner:
             changes += decision.changes
             answers.append(Answered(Request(command, None, key), decision.answer))
         status, next_expiry = self.inventory.status, self.inventory.next_expiry
-        return Entry(self.lease, base_version, changes, status, answers, next_expiry)
+        live_orders = self.inventory.live_orders
+        return Entry(self.lease, base_version, changes, status, answers, next_expiry, live_orders)
 
     def open(self, capacity: int = 100, *commands: Command, terms: Terms = Terms()) -> Entry:  # noqa: B008
         """Put the event on sale, and then these, in one entry."""

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.load import Crowd, at_once, crowd
 from tests.simulation.conftest import Serve
+from tests.support.figures import figures, named
 from tests.support.log import Log, Seen, database
 
 MOVED = "event_moved"
@@ -133,3 +134,16 @@ def test_a_status_is_not_that_of_a_former_owner_for_long(serve: Serve) -> None:
     assert former.until(event, version=2)["bookedTickets"] == 1
     owner.book(event, "ben")
     assert former.status(event)["version"] == 3, "from now on it asks the database"
+
+
+def test_a_lost_event_is_counted_by_who_lost_it_and_by_who_has_it(serve: Serve) -> None:
+    former, owner = serve(), serve()
+    event = former.event(tickets=5)
+    former.book(event, "ann")
+    owner.book(event, "ben")
+    assert former.post("/book", eventId=event, userId="cem")[0] == 503
+    lost, has = figures(former), figures(owner)
+    assert (named(lost, "fences_lost_total"), named(has, "fences_lost_total")) == (1, 0)
+    assert (named(lost, "rebuilds_total"), named(has, "rebuilds_total")) == (0, 1)
+    assert (named(lost, "bookings_total"), named(has, "bookings_total")) == (1, 1)
+    assert (named(lost, "orders_resident"), named(has, "orders_resident")) == (0, 2)

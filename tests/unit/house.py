@@ -53,7 +53,11 @@ def committed(entry: Entry) -> Settled:
     """What the journal says when it has written an entry."""
     if not entry.changes:
         return Settled(entry.lease, entry.answers)
-    return Settled(entry.lease, entry.answers, status=entry.status, next_expiry=entry.next_expiry)
+    return Settled(
+        *(entry.lease, entry.answers, entry.status),
+        next_expiry=entry.next_expiry,
+        live_orders=entry.live_orders,
+    )
 
 
 def lost(entry: Entry, *, gone: bool = False) -> Settled:

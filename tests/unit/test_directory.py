@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from boxoffice.actors.directory import LOADERS, LOADS_BEGIN_WITHIN_S, PASSIVATED_AT_ONCE
+from boxoffice.actors.directory import LOADERS, LOADS_BEGIN_WITHIN_S, PASSIVATED_AT_ONCE, Bounds
 from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.messages import (
     Booked,
+    Cancel,
     EventMoved,
     EventUnavailable,
     EventUnknown,
@@ -27,9 +28,22 @@ from boxoffice.actors.ports import (
     Request,
     Settled,
 )
-from boxoffice.actors.values import EventId
-from tests.unit.fakes import finish_turns
-from tests.unit.house import BOUNDS, EVENT, NOW, OTHER, THIRD, House, book, committed, lost, on_sale
+from boxoffice.actors.values import EventId, OrderId
+from tests.unit.fakes import Gate, finish_turns
+from tests.unit.house import (
+    BOUNDS,
+    EVENT,
+    NOW,
+    OTHER,
+    THIRD,
+    House,
+    book,
+    committed,
+    find,
+    lost,
+    on_sale,
+    with_a_hold,
+)
 
 
 @pytest.fixture
@@ -515,3 +529,70 @@ def test_what_waits_for_a_loader_for_too_long_is_not_loaded(house: House) -> Non
     house.outlet.until_answered(late)
     assert house.outlet.answers_to(late) == [[NotApplied("the database is away")]]
     assert THIRD not in house.recovery.loads
+
+
+# --- what is counted -----------------------------------------------------------------------------
+
+
+def test_live_orders_are_counted_as_they_are_committed(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(EVENT), epoch=1))
+    house.adopt(OTHER)
+    assert house.directory.live_orders == 1
+    entries = [house.entry(EVENT, book("ann"), book("ben")), house.entry(OTHER, book("cem"))]
+    assert house.directory.live_orders == 1, "they are decided, and no more than that"
+    for entry in entries:
+        house.directory.settle(committed(entry))
+    assert house.directory.live_orders == 4
+    house.directory.settle(committed(house.entry(EVENT, Request(Cancel(OrderId("ann")), None))))
+    assert house.directory.live_orders == 3
+    house.directory.settle(committed(house.entry(EVENT, find("ben"))))
+    assert house.directory.live_orders == 3, "nothing was changed"
+
+
+def test_the_orders_of_an_event_that_is_forgotten_are_not_resident(house: House) -> None:
+    house.directory.adopt(Recovered(with_a_hold(EVENT), epoch=1))
+    house.directory.adopt(Recovered(with_a_hold(OTHER), epoch=1))
+    house.directory.settle(lost(house.entry(EVENT)))
+    assert (house.directory.residents, house.directory.live_orders) == (1, 1)
+    house.recovery.found[EVENT] = Recovered(with_a_hold(EVENT), epoch=2)
+    house.ask(EVENT)
+    house.outlet.until(lambda: bool(house.outlet.settled))
+    house.directory.settle(house.outlet.settled[0])
+    assert (house.directory.residents, house.directory.live_orders) == (2, 2)
+
+
+def test_what_is_read_back_on_demand_is_counted_and_what_is_rebuilt_at_start_up_is_not(house: House) -> None:
+    house.adopt(OTHER)
+    assert house.directory.rebuilds == 0
+    house.recovery.found[EVENT] = Recovered(on_sale(EVENT), epoch=2)
+    house.ask(EVENT)
+    asked = house.ask(THIRD)
+    house.outlet.until_answered(*asked)
+    house.outlet.until(lambda: len(house.outlet.settled) == 2)
+    for settled in house.outlet.settled:
+        house.directory.settle(settled)
+    assert house.directory.rebuilds == 1, "one of the two is not there"
+
+
+def test_what_waits_for_an_actor_or_a_loader_is_in_their_mailboxes() -> None:
+    house = House(Bounds())
+    house.adopt(EVENT)
+    house.entry(EVENT, find("nobody"))
+    finish_turns(house.dispatcher)
+    assert house.directory.mailbox_depth == 0
+    gate = Gate()
+    house.dispatcher.ready(gate)
+    gate.wait()
+    for _ in range(3):
+        house.ask(EVENT)
+    assert house.directory.mailbox_depth == 3
+    gate.open()
+    finish_turns(house.dispatcher)
+    assert house.directory.mailbox_depth == 0
+    house.recovery.hold()
+    for number in range(LOADERS + 3):
+        house.ask(EventId(100 + number))
+    house.recovery.until(lambda: len(house.recovery.loads) == LOADERS)
+    finish_turns(house.dispatcher)  # the events' own actors keep what they are asked
+    assert house.directory.mailbox_depth == 3
+    house.close()

@@ -493,3 +493,38 @@ def test_stopping_the_dispatcher_does_not_wait_for_ever() -> None:
     dispatcher.stop(timeout_s=0.01)
     gate.open()
     dispatcher.stop()
+
+
+def test_what_was_put_and_not_taken_is_counted_however_many_put_and_take(busy_threads: Dispatcher) -> None:
+    actors = [Recorder.start(busy_threads) for _ in range(20)]
+
+    def tell_all() -> None:
+        for number in range(500):
+            for actor in actors:
+                actor.tell(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(tell_all)
+    for actor in actors:
+        actor.ask("and this", timeout=PATIENCE_S)
+    assert busy_threads.mailbox_depth == 0
+    assert busy_threads.mailbox_depth == 0, "looking changes nothing"
+
+
+def test_messages_are_in_the_mailbox_until_their_actor_has_a_turn(one_thread: Dispatcher) -> None:
+    gate = Gate()
+    one_thread.ready(gate)
+    gate.wait()
+    actor = Recorder.start(one_thread)
+    seen = []
+    for number in range(3):
+        actor.tell(number)
+        seen.append(one_thread.mailbox_depth)
+    actor.stop(block=False)
+    actor.actor_inbox.put(Envelope("too late"))
+    seen.append(one_thread.mailbox_depth)
+    gate.open()
+    finish_turns(one_thread)
+    assert seen == [1, 2, 3, 5]
+    assert one_thread.mailbox_depth == 0, "also of an actor that has ended"

@@ -291,7 +291,8 @@ def test_an_event_that_is_loaded_says_when_its_next_hold_ends(stage: NewStage) -
     stored.handle(hold("ann", 30).command, NOW)
     actor = stage(None)
     actor.say(Recovered(stored, epoch=4))
-    assert actor.outlet.settled == [Settled(actor.lease, [], status=stored.status, next_expiry=after(30))]
+    loaded = Settled(actor.lease, [], stored.status, next_expiry=after(30), live_orders=1, rebuilt=True)
+    assert actor.outlet.settled == [loaded]
 
 
 def test_what_became_overdue_while_nobody_kept_the_event_ends_with_the_first_that_is_asked(
@@ -335,7 +336,7 @@ def test_an_event_that_is_loaded_has_its_stored_status_published(stage: NewStage
     stored = on_sale(3)
     status = stored.status
     actor.say(Requests(NOW, [book("ann")]), Recovered(stored, epoch=4))
-    assert actor.outlet.settled == [Settled(actor.lease, [], status=status)]
+    assert actor.outlet.settled == [Settled(actor.lease, [], status=status, rebuilt=True)]
 
 
 @pytest.mark.parametrize(
