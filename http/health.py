@@ -26,7 +26,7 @@ from boxoffice.http.visit import current
 
 LAG_MAX_S = 2.0
 """A server whose event loop is later than this is not sent more. Asked for three times what it can do, it is
-LAG_AT_3X late at the worst, and still books as much as it can.
+0.3 s late at the worst, and still books as much as it can.
 """
 
 _NOT_STORED = {"Cache-Control": "no-store"}
