@@ -6,12 +6,12 @@ import psycopg2
 import pytest
 
 from boxoffice.actors.figures import JournalFigures, Outcome
-from boxoffice.actors.messages import Cancel, EventMoved, Find
+from boxoffice.actors.messages import Cancel, EventMoved, Find, OutcomeUnknown
 from boxoffice.persistence import journal as journal_module
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.faults import Accident, Faults, raising, raising_after, transaction_aborted
-from tests.contract.support import EVENT, OTHER, THIRD, Outlet, Owner, book, new_order_id, taken_over
+from tests.contract.support import EVENT, OTHER, THIRD, Outlet, Owner, Stored, book, new_order_id, taken_over
 
 LOST = psycopg2.OperationalError("the connection is lost")
 
@@ -152,3 +152,18 @@ def test_a_lost_fence_is_counted_and_what_was_behind_it_is_not_sold(
 
 def test_every_outcome_has_a_number_from_the_beginning() -> None:
     assert dict.fromkeys(Outcome, 0) == JournalFigures().outcomes
+
+
+def test_a_failure_of_ours_after_the_commit_is_no_refusal(
+    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    owner = Owner()
+    journal.append(owner.open(10))
+    outlet.answers(1)
+    monkeypatch.setattr(journal_module, "_kept", fail)
+    journal.append(owner.decide(book()))
+    assert outlet.answers(2)[1:] == [OutcomeUnknown()], "it is in the database"
+    assert stored.version() == 2
