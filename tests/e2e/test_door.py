@@ -237,7 +237,7 @@ def test_every_answer_is_what_it_says_and_tells_no_versions(server: Server) -> N
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
         assert reply.headers["Server"] == "boxoffice"
         assert reply.headers["X-Request-ID"]
-    raw = server.send_raw(b"GET / HTTP/1.1\r\nno header\r\n\r\n")
+    raw = server.send_raw(b"GET / HTTP/1.1\r\nno header\r\n\r\n", finish=False)
     assert b"Server: boxoffice\r\n" in raw
     assert b"aiohttp" not in raw
 
