@@ -38,9 +38,9 @@ from boxoffice.http.metrics import Metrics, RequestFigures
 from boxoffice.http.origin import Addresses
 from boxoffice.http.rates import rate_of
 from boxoffice.http.reads import Reads
-from boxoffice.http.settings import ServeSettings
+from boxoffice.http.settings import ServeSettings, tokens_taken
 from boxoffice.http.terminal import console, progress
-from boxoffice.http.token_rules import TokenRulesError, token_rules
+from boxoffice.http.token_rules import TokenRulesError
 from boxoffice.http.tokens import CustomerTokens
 from boxoffice.persistence.database import StartupError
 from boxoffice.persistence.embedded import EmbeddedPostgres
@@ -164,9 +164,7 @@ def known_keys(api_keys: ApiKeys) -> KeyRing:
 async def known_tokens(settings: ServeSettings) -> CustomerTokens | None:
     """Whose customers' tokens are taken, if any are. Raises StartupError."""
     try:
-        rules = token_rules(
-            settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks, settings.jwt_secret
-        )
+        rules = tokens_taken(settings)
         if rules is None:
             return None
         tokens = CustomerTokens(rules)

@@ -3,7 +3,7 @@
 Pure. Asked by the composition root, before the server listens.
 """
 
-import ipaddress
+from boxoffice.http.origin import is_loopback
 
 
 def refusal_to_listen(
@@ -19,7 +19,7 @@ def refusal_to_listen(
         return None
     if trusted_proxies:
         who = "a proxy is trusted, and without an API key whoever reaches it may do everything"
-    elif not is_loopback(host):
+    elif host != "localhost" and not is_loopback(host):  # any other name might be anywhere
         who = "without an API key whoever reaches that address may do everything"
     else:
         return None
@@ -28,13 +28,3 @@ def refusal_to_listen(
         " `boxoffice keys create --name NAME --scope admin`, or give --insecure (BOXOFFICE_INSECURE=true) if"
         " that is what you want."
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address; any other name than `localhost` might be anywhere."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -16,6 +16,7 @@ _PATTERNS = tuple(
         (r"\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?", f"eyJ{MASK}"),
         # A password may hold an unescaped @ or /: up to the last @, in bounded steps, whatever is in between.
         (r"(://[^\s:@/]*:)[^\s'\"]{1,512}@", rf"\g<1>{MASK}@"),
+        (r"([?&][\w-]*(?:key|token|sig)[\w-]*=)[^\s&'\"]+", rf"\g<1>{MASK}"),
         (
             r"(password|passwd|secret)(['\"]?\s*[=:]\s*)('[^']*'|\"[^\"]*\"|[^\s&,;)'\"]+)",
             rf"\g<1>\g<2>{MASK}",

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from boxoffice.http import validators
+from boxoffice.http.token_rules import TokenRules, TokenRulesError, token_rules
 from boxoffice.http.validators import Network
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -85,24 +86,18 @@ class ServeSettings(DatabaseSettings):
 
     # --- customers' own tokens -------------------------------------------------------------------
 
-    jwt_issuer: Annotated[
-        str | None, Parameter(env_var="BOXOFFICE_JWT_ISSUER", validator=validators.not_blank)
-    ] = None
+    jwt_issuer: Annotated[str | None, Parameter(env_var="BOXOFFICE_JWT_ISSUER")] = None
     """Who must have issued a customer's JSON Web Token: its `iss`."""
 
-    jwt_audience: Annotated[
-        str | None, Parameter(env_var="BOXOFFICE_JWT_AUDIENCE", validator=validators.not_blank)
-    ] = None
+    jwt_audience: Annotated[str | None, Parameter(env_var="BOXOFFICE_JWT_AUDIENCE")] = None
     """Whom a customer's JSON Web Token must be meant for: its `aud`."""
 
-    jwt_jwks: Annotated[
-        str | None, Parameter(env_var="BOXOFFICE_JWT_JWKS", validator=validators.file_or_url)
-    ] = None
+    jwt_jwks: Annotated[str | None, Parameter(env_var="BOXOFFICE_JWT_JWKS")] = None
     """File or URL of the public keys (a JWKS) that customers' JSON Web Tokens are signed with."""
 
-    jwt_secret: Annotated[
-        str | None, Parameter(env_var="BOXOFFICE_JWT_SECRET", validator=validators.jwt_secret)
-    ] = field(default=None, repr=False)
+    jwt_secret: Annotated[str | None, Parameter(env_var="BOXOFFICE_JWT_SECRET")] = field(
+        default=None, repr=False
+    )
     """Secret that customers' JSON Web Tokens are signed with, 32 bytes or more. Better given by its variable:
     other users of this machine can read the flags."""
 
@@ -138,17 +133,14 @@ def contradiction(settings: DatabaseSettings) -> str | None:
             "Both a data directory and a database URL are given: drop --data-dir (BOXOFFICE_DATA_DIR)"
             " or --database-url (DATABASE_URL)."
         )
-    if not isinstance(settings, ServeSettings):
-        return None
-    if settings.jwt_jwks is not None and settings.jwt_secret is not None:
-        return (
-            "Both public keys and a secret for JSON Web Tokens are given: drop --jwt-jwks"
-            " (BOXOFFICE_JWT_JWKS) or --jwt-secret (BOXOFFICE_JWT_SECRET)."
-        )
-    expected = settings.jwt_issuer is not None or settings.jwt_audience is not None
-    if expected and settings.jwt_jwks is None and settings.jwt_secret is None:
-        return (
-            "It is said who issues JSON Web Tokens, but not how to check one: give --jwt-jwks"
-            " (BOXOFFICE_JWT_JWKS) or --jwt-secret (BOXOFFICE_JWT_SECRET)."
-        )
+    if isinstance(settings, ServeSettings):
+        try:
+            tokens_taken(settings)
+        except TokenRulesError as error:
+            return str(error)
     return None
+
+
+def tokens_taken(settings: ServeSettings) -> TokenRules | None:
+    """Whose customers' tokens are taken; None for nobody's. Raises TokenRulesError."""
+    return token_rules(settings.jwt_issuer, settings.jwt_audience, settings.jwt_jwks, settings.jwt_secret)

@@ -14,9 +14,6 @@ from boxoffice.http.rates import rate_of
 
 Network = IPv4Network | IPv6Network
 
-JWT_SECRET_SIZE_MIN = 32
-"""Bytes: a key for HS256 must be as long as what it makes (RFC 7518, 3.2)."""
-
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::(\d{1,5}))?")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
@@ -56,12 +53,6 @@ def origins(_: object, values: Sequence[str] | None) -> None:
             raise ValueError(f'"{value}" names the usual port, which a browser leaves out: so leave it out.')
 
 
-def not_blank(_: object, value: str | None) -> None:
-    """Some text."""
-    if value is not None and not value.strip():
-        raise ValueError("It is empty: leave it out instead.")
-
-
 def rate(_: object, value: str | None) -> None:
     """A rate, or `off`."""
     if value is None or value == "off":
@@ -70,16 +61,3 @@ def rate(_: object, value: str | None) -> None:
         rate_of(value)
     except ValueError as error:
         raise ValueError(f'"{value}" is no rate limit: {error}; or say off.') from None
-
-
-def file_or_url(_: object, value: str | None) -> None:
-    """The path of a file, or a URL of HTTP."""
-    not_blank(_, value)
-    if value is not None and "://" in value and not re.match("https?://[^/]", value):
-        raise ValueError("Only https:// and http:// URLs can be fetched.")
-
-
-def jwt_secret(_: object, value: str | None) -> None:
-    """A secret that cannot be guessed from the tokens it signs."""
-    if value is not None and len(value.encode(errors="surrogateescape")) < JWT_SECRET_SIZE_MIN:
-        raise ValueError(f"It must have at least {JWT_SECRET_SIZE_MIN} bytes.")
