@@ -243,8 +243,8 @@ class Replies(Protocol):
 
 
 class ApiKeys(Protocol):
-    """The API keys there are. Every method blocks and raises DatabaseAway. Called on the reader threads, and
-    by the command line.
+    """The API keys there are. Every method blocks and raises DatabaseAway. Called on the reader threads, on
+    one that reads all keys anew every second, and by the command line.
     """
 
     def all(self) -> list[ApiKey]:

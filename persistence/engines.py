@@ -34,8 +34,9 @@ class Engines:
 
     def __init__(self, url: str) -> None:
         self._watch = Watch()
+        # One connection for each of the four reader threads, and one for whoever reads the API keys anew.
         self.reading = self._engine(
-            url, READ_TIMEOUT_S + 0.5, pool_size=4, statement_timeout_s=READ_TIMEOUT_S
+            url, READ_TIMEOUT_S + 0.5, pool_size=5, statement_timeout_s=READ_TIMEOUT_S
         )
         self.loading = self._engine(
             url,

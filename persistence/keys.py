@@ -1,7 +1,7 @@
 """API keys in the database: listed, created, revoked. Of a secret it has only the SHA-256.
 
-Called on the reader threads, and by the command line: every method blocks, and raises DatabaseAway. No
-request waits for it: a server keeps all keys in memory, and reads them anew every second.
+Called on the reader threads, on one that reads all keys anew every second, and by the command line: every
+method blocks, and raises DatabaseAway. No request waits for it: a server keeps all keys in memory.
 """
 
 from datetime import UTC, datetime, timedelta

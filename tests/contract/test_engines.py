@@ -1,13 +1,16 @@
 """The pools as the server has them: what somebody else holds, or is slow at, holds up nobody for long."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import Engine, text
 
 from boxoffice.actors.messages import NotApplied
 from boxoffice.actors.ports import DatabaseAway, Recovered
+from boxoffice.http.bridge import READERS
 from boxoffice.persistence.engines import Engines
+from boxoffice.persistence.keys import DatabaseApiKeys
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal
@@ -114,3 +117,11 @@ def test_a_server_that_has_become_a_standby_counts_as_away(
         with pytest.raises(DatabaseAway):
             asked()
     assert DatabaseReading(engines.reading).status(event_id) == owners[0].inventory.status
+
+
+def test_the_api_keys_are_read_while_every_reader_is_busy(engines: Engines) -> None:
+    """Or whoever asks enough could keep a key from being revoked."""
+    with ExitStack() as readers:
+        for _ in range(READERS):
+            readers.enter_context(engines.reading.connect())
+        assert DatabaseApiKeys(engines.reading).all() == []

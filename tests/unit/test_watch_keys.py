@@ -16,7 +16,6 @@ from boxoffice.http.composition import known_keys, watch_keys
 from boxoffice.http.keys import KeyRing, mint
 from boxoffice.persistence.database import StartupError
 from tests.unit.fakes import PATIENCE_S
-from tests.unit.test_bridge import Crossing
 
 NOW = Instant(1)
 
@@ -66,16 +65,14 @@ class Watching:
 @pytest.fixture
 async def watching(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watching]:
     monkeypatch.setattr(composition, "WATCH_KEYS_EVERY_S", 0.001)
-    crossing = Crossing(asyncio.get_running_loop())
     stored = FakeApiKeys()
     watching = Watching(known_keys(stored), stored)
-    task = asyncio.create_task(watch_keys(crossing.bridge, stored, watching.ring))
+    task = asyncio.create_task(watch_keys(stored, watching.ring))
     yield watching
     assert not task.done()
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    crossing.close()
 
 
 async def test_keys_that_are_made_and_revoked_elsewhere_are_taken_notice_of(watching: Watching) -> None:
