@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import psycopg2
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from sqlalchemy.engine import URL
 
 from boxoffice.persistence.database import DRIVER, StartupError
@@ -168,8 +169,13 @@ class EmbeddedPostgres:
 
 def running_url(data_dir: Path) -> str | None:
     """The SQLAlchemy URL of the PostgreSQL that runs in `data_dir`, or None; for commands beside a server."""
+    postmaster = _running(data_dir)
+    return None if postmaster is None else _url(postmaster)
+
+
+def _running(data_dir: Path) -> "_Postmaster | None":
     postmaster = _read_postmaster(data_dir.expanduser().resolve() / "postgres")
-    return _url(postmaster) if postmaster is not None and _is_ready(postmaster) else None
+    return postmaster if postmaster is not None and _is_ready(postmaster) else None
 
 
 class Joined(NamedTuple):
@@ -198,7 +204,8 @@ def joined(data_dir: Path, *, make: bool = False) -> Iterator[Joined]:
 
 def _join_or_start(own: EmbeddedPostgres, data_dir: Path) -> Joined:
     deadline = time.monotonic() + JOIN_TIMEOUT_S
-    while (url := running_url(data_dir)) is None:
+    # One that is started for the very first time is there for a moment before its database is.
+    while (postmaster := _running(data_dir)) is None or not _has_database(postmaster):
         try:
             own.start()
             return Joined(own.url, started=True)
@@ -206,7 +213,7 @@ def _join_or_start(own: EmbeddedPostgres, data_dir: Path) -> Joined:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
-    return Joined(url, started=False)
+    return Joined(_url(postmaster), started=False)
 
 
 # --- The data directory -----------------------------------------------------------------------------------
@@ -357,18 +364,37 @@ def _remove_private_folder(socket_dir: Path) -> None:
             socket_dir.rmdir()
 
 
+def _has_database(postmaster: _Postmaster) -> bool:
+    """Whether our database is there; also if that cannot be found out, which whoever connects will tell."""
+    try:
+        with _maintenance(postmaster) as cursor:
+            return _is_made(cursor)
+    except psycopg2.Error:
+        return True
+
+
+def _is_made(cursor: Cursor) -> bool:
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,))
+    return cursor.fetchone() is not None
+
+
+@contextmanager
+def _maintenance(postmaster: _Postmaster) -> Iterator[Cursor]:
+    with closing(
+        psycopg2.connect(
+            host=str(postmaster.socket_dir), port=PORT, user=NAME, dbname="postgres", connect_timeout=10
+        )
+    ) as connection:
+        connection.autocommit = True  # CREATE DATABASE refuses to run in a transaction
+        with connection.cursor() as cursor:
+            yield cursor
+
+
 def _make_database(postmaster: _Postmaster) -> None:
     try:
-        with closing(
-            psycopg2.connect(
-                host=str(postmaster.socket_dir), port=PORT, user=NAME, dbname="postgres", connect_timeout=10
-            )
-        ) as connection:
-            connection.autocommit = True  # CREATE DATABASE refuses to run in a transaction
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (NAME,))
-                if cursor.fetchone() is None:
-                    cursor.execute(f"CREATE DATABASE {NAME}")
+        with _maintenance(postmaster) as cursor:
+            if not _is_made(cursor):
+                cursor.execute(f"CREATE DATABASE {NAME}")
     except psycopg2.Error as error:
         raise StartupError(
             f"Cannot make the database in the embedded PostgreSQL: {last_lines(str(error))}."

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -77,6 +78,14 @@ def ask(url: str, *statements: str) -> object:
             cursor.execute(statement)
         row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
+
+
+def maintain(url: str, statement: str) -> None:
+    """Run what cannot be run in our database."""
+    host = make_url(url).query["host"]
+    with closing(psycopg2.connect(host=host, port=5432, user="boxoffice", dbname="postgres")) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(statement)
 
 
 def start_and_be_killed(data_dir: Path) -> int:
@@ -239,6 +248,31 @@ def test_a_command_waits_for_a_server_that_is_starting(base: Path, make: Make) -
     assert is_stopped(base / "data")
 
 
+def test_a_command_waits_for_the_database_of_a_server_that_starts_for_the_first_time(
+    base: Path, make: Make
+) -> None:
+    postgres = make(base / "data")
+    postgres.start()
+    maintain(postgres.url, "DROP DATABASE boxoffice")
+    made = threading.Timer(0.3, maintain, (postgres.url, "CREATE DATABASE boxoffice"))
+    made.start()
+    with joined(base / "data") as (url, started):
+        assert not started
+        assert ask(url, "SELECT 1") == 1
+    made.join()
+
+
+def test_a_command_makes_the_database_that_a_first_start_did_not_come_to(base: Path, make: Make) -> None:
+    start_and_be_killed(base / "data")
+    url = running_url(base / "data")
+    assert url is not None
+    maintain(url, "DROP DATABASE boxoffice")
+    with joined(base / "data") as (url, started):
+        assert started
+        assert ask(url, "SELECT 1") == 1
+    assert is_stopped(base / "data")
+
+
 def test_a_command_does_not_wait_for_ever_for_a_server_that_is_starting(
     base: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,10 +315,7 @@ def test_a_half_made_cluster_is_swept_away(base: Path, make: Make) -> None:
 def test_the_database_is_made_when_a_start_was_cut_off_before_it(base: Path, make: Make) -> None:
     first = make(base / "data")
     first.start()
-    host = make_url(first.url).query["host"]
-    with closing(psycopg2.connect(host=host, port=5432, user="boxoffice", dbname="postgres")) as connection:
-        connection.autocommit = True
-        connection.cursor().execute("DROP DATABASE boxoffice")
+    maintain(first.url, "DROP DATABASE boxoffice")
     first.stop()
     second = make(base / "data")
     second.start()
