@@ -2,18 +2,23 @@
 
 import json
 import re
-from collections.abc import Iterator
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from boxoffice.actors.principals import Scope
+from boxoffice.http.bridge import READS_MAX
 from boxoffice.persistence.embedded import running_url
-from tests.support.keys import every_key, id_of, make_key, revoke_key
 from tests.support.log import database
+from tests.support.people import api_key, api_keys, as_bearer, every_key, id_of
 from tests.support.postgres import public_folder
-from tests.support.server import Ended, Server, run
+from tests.support.server import PATIENCE_S, Ended, Server, run
 
 TOKEN = r"bo_[0-9a-z]{12}_[A-Za-z0-9_-]{43}"
 
@@ -50,6 +55,14 @@ def said(ended: Ended) -> str:
     assert ended.err.startswith("boxoffice: ")
     assert ended.err.endswith(".\n")
     return ended.err
+
+
+def until(so: Callable[[], bool]) -> None:
+    """Wait until `so`; fails when that takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not so():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 # --- on a database of one's own ------------------------------------------------------------------
@@ -92,7 +105,7 @@ def test_a_key_has_what_it_was_given(database_url: str) -> None:
 
 
 def test_a_key_is_revoked_by_its_id_or_by_all_of_it_and_again_changes_nothing(database_url: str) -> None:
-    first, second = (make_key(database_url, Scope.READ, name=name) for name in ("ann", "bob"))
+    first, second = (api_key(database_url, Scope.READ, name=name) for name in ("ann", "bob"))
     for given, name in ((id_of(first), "ann"), (second, "bob"), (id_of(first), "ann")):
         before = every_key(database_url)
         ended = run("keys", "revoke", given, "--database-url", database_url)
@@ -105,24 +118,23 @@ def test_a_key_is_revoked_by_its_id_or_by_all_of_it_and_again_changes_nothing(da
 def test_what_holds_no_longer_is_shown_only_if_all_are_asked_for(database_url: str) -> None:
     where = ("--database-url", database_url)
     assert "There are no API keys on postgresql://" in run("keys", "list", *where).err
-    revoked, expired, other = (make_key(database_url, Scope.READ, lasts_s=60) for _ in range(3))
-    revoke_key(database_url, revoked)
-    with database(database_url) as cursor:
-        past = "created_at = now() - interval '2h', expires_at = now() - interval '1h'"
-        cursor.execute(f"UPDATE api_keys SET {past} WHERE id = %s", (id_of(expired),))
+    revoked = api_key(database_url, Scope.READ, expires_in_s=60, revoked=True)
+    expired = api_key(database_url, Scope.READ, expires_in_s=-1)
+    other = api_key(database_url, Scope.READ, expires_in_s=60)
     head, *shown = run("keys", "list", *where).out.splitlines()
     assert head.split() == ["ID", "NAME", "SCOPES", "LIMIT", "CREATED", "EXPIRES", "REVOKED"]
     assert [line.split()[0] for line in shown] == [id_of(other)]
     assert [item["keyId"] for item in listed(*where)] == [id_of(other)]
     every = run("keys", "list", "--all", *where).out.splitlines()[1:]
     moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-    assert [line.split()[0] for line in every] == [id_of(token) for token in (expired, revoked, other)]
+    assert [line.split()[0] for line in every] == [id_of(token) for token in (revoked, expired, other)]
     assert [re.fullmatch(rf".+ {moment} +{moment} +{moment}", line) is not None for line in every] == [
-        False,
         True,
         False,
+        False,
     ]
-    revoke_key(database_url, other)
+    with api_keys(database_url) as kept:
+        kept.revoke(id_of(other))
     nothing = run("keys", "list", *where)
     assert (nothing.code, nothing.out) == (0, "")
     assert "All API keys" in nothing.err
@@ -146,8 +158,7 @@ def test_beside_a_server_its_database_is_joined_and_left_running(folder: Path) -
     assert made.code == 0
     token = made.out.strip()
     assert "on the embedded PostgreSQL in boxoffice-data." in made.err
-    reply = server.send("GET", "/keys", headers={"Authorization": f"Bearer {token}"})
-    assert (reply.status, [item["keyId"] for item in reply.document["items"]]) == (200, [id_of(token)])
+    until(lambda: server.send("GET", "/keys", None, as_bearer(token)).status == 200)
     assert run("keys", "revoke", id_of(token), cwd=folder).code == 0
     assert id_of(token) in run("keys", "list", "--all", cwd=folder).out
     assert server.process.poll() is None
@@ -216,7 +227,7 @@ def test_an_unknown_scope_is_told_with_those_there_are(database_url: str) -> Non
 
 
 def test_a_key_that_there_is_not_is_told_without_repeating_it(database_url: str) -> None:
-    token = make_key(database_url, Scope.READ)
+    token = api_key(database_url, Scope.READ)
     mistyped = token[:3] + "0" * 12 + token[15:]
     for given in ("shop", mistyped):
         line = said(run("keys", "revoke", given, "--database-url", database_url))
@@ -255,15 +266,15 @@ def test_a_database_that_cannot_be_used_is_told(command: tuple[str, ...], databa
 
 def test_keys_are_listed_and_revoked_over_http(own_server: Server, database_url: str) -> None:
     where = ("--database-url", database_url)
-    admin, *others = (make_key(database_url, Scope.ADMIN, name=name) for name in ("root", "ann", "bob"))
-    headers = {"Authorization": f"Bearer {admin}"}
+    admin, *others = (api_key(database_url, Scope.ADMIN, name=name) for name in ("root", "ann", "bob"))
 
     def call(method: str, path: str) -> tuple[int, Any]:
-        reply = own_server.send(method, path, headers=headers)
+        reply = own_server.send(method, path, None, as_bearer(admin))
         for token in (admin, *others):
             assert token[16:].encode() not in reply.body
         return reply.status, reply.document
 
+    until(lambda: call("GET", "/keys")[0] == 200)
     status, every = call("GET", "/keys")
     assert (status, every) == (200, {"items": listed("--all", *where), "next": None})
     status, page = call("GET", "/keys?limit=2")
@@ -278,12 +289,40 @@ def test_keys_are_listed_and_revoked_over_http(own_server: Server, database_url:
     for unknown in ("0" * 12, others[1]):
         status, problem = call("DELETE", f"/keys/{unknown}")
         assert (status, problem["code"]) == (404, "api_key_not_found")
+        assert unknown not in json.dumps(problem)
     assert call("GET", "/keys?limit=0")[0] == 422
 
 
+def test_who_asks_too_much_cannot_keep_their_key_from_being_revoked(
+    own_server: Server, database_url: str
+) -> None:
+    key = api_key(database_url, Scope.READ)
+    request = f"GET /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
+
+    def answered() -> int:
+        return own_server.send("GET", "/orders?limit=0", None, as_bearer(key)).status  # asks no database
+
+    until(lambda: answered() == 422)
+    with ExitStack() as stack:
+        cursor = stack.enter_context(database(database_url))
+        cursor.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+        clients = []
+        for _ in range(READS_MAX + 20):
+            clients.append(stack.enter_context(socket.create_connection(own_server.address)))
+            clients[-1].sendall(request)
+        refused, _, _ = select.select(clients, [], [], PATIENCE_S)
+        assert refused[0].recv(100).startswith(b"HTTP/1.1 503 "), "not a query more is let through now"
+        with api_keys(database_url) as kept:
+            kept.revoke(id_of(key))
+        until(lambda: answered() == 401)
+
+
 def test_nothing_of_a_secret_is_said_by_a_server(own_server: Server, database_url: str) -> None:
-    token = make_key(database_url, Scope.ADMIN)
-    own_server.send("GET", "/keys", headers={"Authorization": f"Bearer {token}"})
-    own_server.send("DELETE", f"/keys/{id_of(token)}", headers={"Authorization": f"Bearer {token}"})
+    token = api_key(database_url, Scope.ADMIN)
+    until(lambda: own_server.send("GET", "/keys", None, as_bearer(token)).status == 200)
+    own_server.send("GET", "/keys", None, as_bearer(token + "x"))
+    own_server.send("GET", f"/{token}", None, as_bearer(token))
+    own_server.send("DELETE", f"/keys/{id_of(token)}", None, as_bearer(token))
+    own_server.send("GET", "/keys", None, as_bearer(token))
     own_server.stop()
     assert token[16:] not in "".join(own_server.said)

@@ -1,11 +1,12 @@
 """Those who ask: holders of API keys in a database, and customers with tokens of their own."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import jwt
 
-from boxoffice.actors.principals import Rate, Scope
+from boxoffice.actors.principals import ApiKey, Rate, Scope
 from boxoffice.actors.values import SECOND, Instant
 from boxoffice.http.keys import mint
 from boxoffice.persistence.database import make_engine
@@ -28,6 +29,7 @@ def now() -> Instant:
 def api_key(
     url: str,
     *scopes: Scope,
+    name: str = "of a test",
     limit: Rate | None = None,
     expires_in_s: float | None = None,
     revoked: bool = False,
@@ -35,16 +37,33 @@ def api_key(
     """A new API key in this database: the token."""
     made_at = Instant(now() - 3600 * SECOND)
     expires_at = None if expires_in_s is None else Instant(int(now() + expires_in_s * SECOND))
-    key, token = mint("of a test", frozenset(scopes), limit, expires_at, made_at)
-    engine = make_engine(url)
-    try:
-        keys = DatabaseApiKeys(engine)
-        keys.create(key)
+    key, token = mint(name, frozenset(scopes), limit, expires_at, made_at)
+    with api_keys(url) as kept:
+        kept.create(key)
         if revoked:
-            keys.revoke(key.id)
+            kept.revoke(key.id)
+    return token
+
+
+@contextmanager
+def api_keys(url: str) -> Iterator[DatabaseApiKeys]:
+    """The API keys in this database."""
+    engine = make_engine(url, pool_size=1)
+    try:
+        yield DatabaseApiKeys(engine)
     finally:
         engine.dispose()
-    return token
+
+
+def every_key(url: str) -> list[ApiKey]:
+    """All API keys in this database, the oldest first."""
+    with api_keys(url) as kept:
+        return kept.all()
+
+
+def id_of(token: str) -> str:
+    """The id in an API key."""
+    return token[3:15]
 
 
 def token_of(customer: str, **claims: object) -> str:
