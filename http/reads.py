@@ -7,7 +7,6 @@ loop.
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -20,13 +19,9 @@ from boxoffice.http.bridge import Bridge
 from boxoffice.http.commands import event_id_of
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handler, response
-from boxoffice.http.problems import ProblemError
+from boxoffice.http.pages import invalid_parameter, limit_of, page_response, parameters, whole_number
 from boxoffice.http.visit import current
-from boxoffice.http.wire import ListBody, OrderBody
-
-PAGE_DEFAULT = 50
-PAGE_MAX = 500
-"""Items in one page of a list."""
+from boxoffice.http.wire import OrderBody
 
 LINES_AT_ONCE = 1_000
 """Entries of a streamed log that are read and sent at a time: some 200 KB."""
@@ -79,21 +74,21 @@ class Reads:
 
     async def orders(self, request: web.Request) -> web.Response:
         """Orders of an event, of a customer, of a status, or of all of these, a page at a time."""
-        query = _parameters(request.query, "eventId", "userId", "status", "limit", "cursor")
-        limit = _limit(query)
+        query = parameters(request.query, "eventId", "userId", "status", "limit", "cursor")
+        limit = limit_of(query)
         after = wire.order_id_of(query["cursor"]) if "cursor" in query else None
         if after is None and "cursor" in query:
-            raise _invalid_parameter("cursor", "is not a cursor that a list has given")
+            raise invalid_parameter("cursor", "is not a cursor that a list has given")
         wanted = _wanted(query, current().customer)
         if wanted is None:
-            return _page(request, [], None, {})
+            return page_response(request, [], None, {})
         found = await self._desk.read(self._reading.orders, wanted, after, limit + 1)
         page = found[:limit]
         await self._desk.catch_up({event_id: order.version for event_id, order in page})
         items = await self._with_positions(page, query.get("status"))
         last_event, last = page[-1] if page else (0, None)
         cursor = f"{last_event}-{last.order.id}" if last is not None and len(found) > limit else None
-        return _page(request, items, cursor, {**query, "limit": str(limit)})
+        return page_response(request, items, cursor, {**query, "limit": str(limit)})
 
     async def _with_positions(self, page: list[tuple[EventId, Found]], status: str | None) -> list[OrderBody]:
         """The page, what waits as its actor sees it: only that knows positions, and may know more by now."""
@@ -117,33 +112,33 @@ class Reads:
 
     async def events(self, request: web.Request) -> web.Response:
         """All events by id, a page at a time."""
-        query = _parameters(request.query, "limit", "cursor")
-        limit = _limit(query)
+        query = parameters(request.query, "limit", "cursor")
+        limit = limit_of(query)
         after = wire.event_id_of(query["cursor"]) if "cursor" in query else EventId(0)
         if after is None:
-            raise _invalid_parameter("cursor", "is not a cursor that a list has given")
+            raise invalid_parameter("cursor", "is not a cursor that a list has given")
         found = await self._desk.read(self._reading.events, after, limit + 1)
         page, now = found[:limit], self._clock()
         await self._desk.catch_up({status.event_id: status.version for status in page})
         cursor = str(page[-1].event_id) if len(found) > limit else None
         items = [wire.event_body(status, now) for status in page]
-        return _page(request, items, cursor, {"limit": str(limit)})
+        return page_response(request, items, cursor, {"limit": str(limit)})
 
     async def changes(self, request: web.Request) -> web.StreamResponse:
         """An event's log, oldest first: a page of it, or all of it line by line."""
         event_id = event_id_of(request.match_info["eventId"])
-        query = _parameters(request.query, "after", "limit", "cursor")
+        query = parameters(request.query, "after", "limit", "cursor")
         after = _version(query)
         await self._status(event_id)  # or there is no such event
         if _NDJSON in request.headers.get("Accept", ""):
             return await self._stream(request, event_id, after)
-        limit = _limit(query)
+        limit = limit_of(query)
         found = await self._desk.read(self._reading.changes, event_id, after, limit + 1)
         page = found[:limit]
         await self._desk.catch_up({event_id: page[-1].version} if page else {})
         cursor = str(page[-1].version) if len(found) > limit else None
         items = [wire.change_body(event_id, change) for change in page]
-        return _page(request, items, cursor, {"limit": str(limit)})
+        return page_response(request, items, cursor, {"limit": str(limit)})
 
     async def _stream(self, request: web.Request, event_id: EventId, after: int) -> web.StreamResponse:
         """What is committed by now, all of it; a client that reads slowly is waited for."""
@@ -180,41 +175,14 @@ def _names(request: web.Request, tag: str) -> bool:
     return any(each.value in (tag, "*") for each in request.if_none_match or ())
 
 
-def _page(
-    request: web.Request, items: list[Any], cursor: str | None, query: Mapping[str, str]
-) -> web.Response:
-    headers = {}
-    if cursor is not None:
-        headers["Link"] = f'<{request.path}?{urlencode({**query, "cursor": cursor})}>; rel="next"'
-    return response(200, ListBody(items, cursor), {**headers, **_PRIVATE})
-
-
-def _parameters(query: Mapping[str, str], *names: str) -> dict[str, str]:
-    for name in query:
-        if name not in names:
-            raise _invalid_parameter(name, "is not a parameter of this call")
-    return dict(query)
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    limit = _whole(query.get("limit", str(PAGE_DEFAULT)))
-    if limit is None or not 1 <= limit <= PAGE_MAX:
-        raise _invalid_parameter("limit", f"must be a whole number from 1 to {PAGE_MAX}")
-    return limit
-
-
 def _version(query: Mapping[str, str]) -> int:
     if "after" in query and "cursor" in query:
-        raise _invalid_parameter("cursor", "cannot be given together with `after`")
+        raise invalid_parameter("cursor", "cannot be given together with `after`")
     name = "cursor" if "cursor" in query else "after"
-    version = _whole(query.get(name, "0"))
+    version = whole_number(query.get(name, "0"))
     if version is None:
-        raise _invalid_parameter(name, "must be a version, or 0 to begin with the first")
+        raise invalid_parameter(name, "must be a version, or 0 to begin with the first")
     return version
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _wanted(query: Mapping[str, str], asker: CustomerId | None) -> OrderFilter | None:
@@ -226,15 +194,11 @@ def _wanted(query: Mapping[str, str], asker: CustomerId | None) -> OrderFilter |
     if "userId" in query:
         customer = wire.customer_of(query["userId"])
         if not _CUSTOMER.fullmatch(customer):
-            raise _invalid_parameter("userId", "cannot be anybody's id")
+            raise invalid_parameter("userId", "cannot be anybody's id")
         if asker not in (None, customer):
             return None
     if "status" in query:
         status = _STATUSES.get(query["status"])
         if status is None:
-            raise _invalid_parameter("status", f"must be one of {', '.join(_STATUSES)}")
+            raise invalid_parameter("status", f"must be one of {', '.join(_STATUSES)}")
     return OrderFilter(event_id, customer, status)
-
-
-def _invalid_parameter(name: str, detail: str) -> ProblemError:
-    return ProblemError("invalid_request", f"The query parameter `{name}` {detail}.")
