@@ -20,7 +20,7 @@ from rich.panel import Panel
 
 from boxoffice.actors import failpoints
 from boxoffice.actors.ports import DatabaseAway
-from boxoffice.http import composition, key_commands, server
+from boxoffice.http import composition, key_commands, logs, server
 from boxoffice.http.composition import Ground
 from boxoffice.http.locate import located, located_beside, refuse_contradictions
 from boxoffice.http.masking import MASK, masked
@@ -66,9 +66,7 @@ def main() -> None:
 @app.command
 def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - frozen
     """Run the server until SIGTERM or Ctrl-C."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    writer = logs.configure(settings.log_level, settings.log_format)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _warn_of_unknown_variables()
     _arm_failpoints()
@@ -89,6 +87,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
         where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
         def ready() -> None:
+            writer.flush()  # what was logged until now was before this
             console.print(f"boxoffice is open at {where}, on {shown}")
 
         try:

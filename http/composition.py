@@ -39,7 +39,7 @@ from boxoffice.http.origin import Addresses
 from boxoffice.http.rates import rate_of
 from boxoffice.http.reads import Reads
 from boxoffice.http.settings import ServeSettings, tokens_taken
-from boxoffice.http.terminal import console, progress
+from boxoffice.http.terminal import progress
 from boxoffice.http.token_rules import TokenRulesError
 from boxoffice.http.tokens import CustomerTokens
 from boxoffice.persistence.database import StartupError
@@ -129,7 +129,7 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
             for task in tasks:
                 task.cancel()
             if not await bridge.drain(DRAIN_S):
-                console.print("Some requests were not answered in time.")
+                log.warning("some requests were not answered in time")
 
         await server.serve(
             application(handlers, door, [BY_NAME[name] for name in handlers]),

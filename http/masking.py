@@ -25,9 +25,15 @@ _PATTERNS = tuple(
 )
 """API keys keep their public id; a JWT keeps nothing, because its middle names a customer."""
 
+_HINTS = ("bo_", "bearer", "basic", "eyj", "://", "password", "passwd", "secret")
+"""One of these is in whatever a pattern finds. To look for them costs a tenth of looking for the patterns."""
+
 
 def masked(text: str) -> str:
     """The text with `***` in place of API keys, bearer tokens, JWTs and passwords."""
+    lower = text.lower()
+    if not any(hint in lower for hint in _HINTS):
+        return text
     for pattern, by in _PATTERNS:
         text = pattern.sub(by, text)
     return text

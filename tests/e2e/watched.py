@@ -17,7 +17,7 @@ from tests.support.server import Server
 REQUESTS_MAX = 25
 """Requests until the event is made anew: by then it may be closed, or so adjusted that all is refused."""
 
-FAILURES = ("Traceback", " ERROR ", " CRITICAL ")
+FAILURES = ("Traceback", '"level":"error"', '"level":"critical"')
 NEVER = "01a207b4-f0fc-731a-86f3-b11a201e05f5"
 
 

@@ -35,7 +35,7 @@ SAID = {
     "resolved: not committed": r"of a commit in doubt, 0 of",
     "unresolved": r"nobody knows whether",
     "fences lost": r"is another server's",
-    "times the database was away": r"boxoffice\.persistence\.line the database is away",
+    "times the database was away": r'"boxoffice\.persistence\.line","event":"the database is away',
 }
 """What the servers' logs are searched for."""
 
