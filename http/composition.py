@@ -34,6 +34,7 @@ from boxoffice.http.key_calls import KeyCalls
 from boxoffice.http.keys import KeyRing
 from boxoffice.http.lag import LoopLag
 from boxoffice.http.limits import ANONYMOUS, RateLimits
+from boxoffice.http.logs import RequestLog
 from boxoffice.http.metrics import Metrics, RequestFigures
 from boxoffice.http.origin import Addresses
 from boxoffice.http.rates import rate_of
@@ -102,17 +103,20 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
         reading, replies = DatabaseReading(engines.reading), DatabaseReplies(engines.reading)
         desk, keys, limits = Desk(bridge, reading, replies), Keys(bridge, replies), rate_limits(settings)
         figures, lag, connections = RequestFigures(), LoopLag(), set[Connection]()
+        request_log = RequestLog(settings.log_requests_per_second)
         handlers = {
             **Handlers(desk, keys).handlers(),
             **Batches(desk, keys, limits).handlers(),
             **Reads(bridge, desk, reading, clock).handlers(),
             **KeyCalls(bridge, desk, api_keys, ring).handlers(),
             **Health(bridge, reading, lag, connections).handlers(),
-            **Metrics(figures, journal.figures, directory, lag, connections).handlers(),
+            **Metrics(
+                figures, journal.figures, directory, lag, connections, lambda: request_log.skipped
+            ).handlers(),
         }
         access = Access(ring, tokens, clock, public_status=settings.public_status)
         addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
-        door = Door(access, limits, addresses, cors, figures, Unnoticed())
+        door = Door(access, limits, addresses, cors, figures, request_log)
         care: list[Coroutine[Any, Any, None]] = [
             prune(bridge, replies),
             watch_owners(bridge, reading),
@@ -144,10 +148,6 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
         dispatcher.stop(timeout_s=1.0)
         journal.stop(timeout_s=1.0)
         bridge.close()
-
-
-class Unnoticed:
-    def line(self, **what: Any) -> None: ...
 
 
 # --- what it is told -----------------------------------------------------------------------------
