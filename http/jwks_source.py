@@ -118,7 +118,6 @@ class UrlSource:
 
     async def read(self) -> bytes:
         """What the URL answers. Raises JwksError."""
-        self._hurry.clear()
         try:
             return _bounded(await self._fetched())
         except TimeoutError:
@@ -127,6 +126,8 @@ class UrlSource:
             raise JwksError(str(error)) from None
         except (aiohttp.ClientError, ValueError) as error:  # theirs may quote the URL
             raise JwksError(f"no answer that is HTTP ({type(error).__name__})") from None
+        finally:
+            self._hurry.clear()  # whoever was in one meanwhile may find their key now, or asks again
 
     async def due(self) -> None:
         """Returns after the pace's `refresh_s`, or, if somebody is in a hurry, after `hurry_s`."""
