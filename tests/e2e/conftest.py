@@ -1,9 +1,10 @@
-"""What the tests share that send anything at all."""
+"""What the tests share that send anything at all, or take the database away."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.house import House, open_house
 from tests.e2e.watched import Watched
 from tests.support.audit import assert_audit_passes
 from tests.support.postgres import Cluster
@@ -26,3 +27,10 @@ def watched(attacked: Server) -> Iterator[Watched]:
     watched = Watched(attacked)
     yield watched
     watched.end()
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """A server and a PostgreSQL of this test's own."""
+    with open_house() as house:
+        yield house

@@ -2,48 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from boxoffice.persistence import database
-from boxoffice.persistence.embedded import EmbeddedPostgres
+from tests.e2e.house import House
 from tests.e2e.load import crowd
 from tests.support.log import Log, as_json
-from tests.support.postgres import public_folder
 from tests.support.server import JSON, Server
 
 BACK_S = 20.0
-
-
-@dataclass
-class House:
-    """A server, and a PostgreSQL of its own that can be taken away."""
-
-    server: Server
-    postgres: EmbeddedPostgres
-    url: str
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    with public_folder() as folder:
-        postgres = EmbeddedPostgres(Path(folder) / "data")
-        postgres.start()
-        url = postgres.url
-        try:
-            engine = database.make_engine(url)
-            database.upgrade(engine)
-            engine.dispose()
-            server = Server("--database-url", url)
-            yield House(server, postgres, url)
-            if server.process.poll() is None:
-                assert server.stop() == 0
-        finally:
-            postgres.stop("immediate")
 
 
 def book_when_it_is_back(server: Server, event: str, user: str) -> Any:
