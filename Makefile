@@ -29,7 +29,7 @@ check: $(VENV)/.installed types ## Lint, format and types, without changing anyt
 
 types: # links under which mypy sees the packages by their real names
 	@mkdir -p build/types/boxoffice
-	@for folder in actors http persistence; do ln -sfn ../../../$$folder build/types/boxoffice/$$folder; done
+	@for folder in actors client http persistence; do ln -sfn ../../../$$folder build/types/boxoffice/$$folder; done
 
 SECONDS ?= 60
 chaos: $(VENV)/.installed ## Break everything for SECONDS=60 with SEED=any, and see that no promise was broken

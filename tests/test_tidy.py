@@ -1,8 +1,10 @@
 """The rules of the house, read from the sources: who may import whom, and what the pure files do without.
 
 actors        imports neither of the others; they do not know each other, and both know it
+client        is for other people's programs: it knows the server by what goes over the wire, and nothing else
 the root      the files that put the three together; only they import each other
-no __init__   an http/__init__.py would hide the standard library's http from whatever is run from here
+no __init__   an http/__init__.py would hide the standard library's http from whatever is run from here;
+              client/ hides nothing, and has one, so that users import what they need from boxoffice.client
 """
 
 import ast
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("actors", "http", "persistence")
+FOLDERS = ("actors", "client", "http", "persistence")
 ROOTS = ("http/__main__.py", "http/composition.py", "http/key_commands.py", "http/locate.py")
 PURE = (
     "actors/values.py", "actors/messages.py", "actors/changes.py", "actors/terms.py", "actors/orders.py",
@@ -26,12 +28,13 @@ WITH_THREADS = {
     "actors/dispatcher.py", "actors/failpoints.py", "persistence/journal.py", "persistence/watch.py",
     "http/bridge.py", "http/logs.py", "http/log_writer.py",
 }  # fmt: skip
-EVENT_LOOP_IN = ("http/", "bench/")
+EVENT_LOOP_IN = ("client/", "http/", "bench/")
 
 STANDARD = set(sys.stdlib_module_names)
-ACTORS, HTTP, PERSISTENCE = (f"boxoffice.{folder}" for folder in FOLDERS)
+ACTORS, CLIENT, HTTP, PERSISTENCE = (f"boxoffice.{folder}" for folder in FOLDERS)
 MAY_IMPORT = {
     "actors": {ACTORS, "pykka", "msgspec", "sortedcontainers"},
+    "client": {CLIENT, "aiohttp", "msgspec"},
     "persistence": {ACTORS, PERSISTENCE, "sqlalchemy", "psycopg2", "alembic", "msgspec"},
     "http": {
         ACTORS,
@@ -68,7 +71,7 @@ def parsed(file: str) -> ast.Module:
 
 
 def module_name(file: str) -> str:
-    return "boxoffice." + file.removesuffix(".py").replace("/", ".")
+    return "boxoffice." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
 MODULES = {module_name(file): file for file in SOURCES}
@@ -122,7 +125,12 @@ def test_nobody_imports_the_composition_root(file: str) -> None:
 @each_file
 def test_the_packages_are_imported_by_their_whole_names(file: str) -> None:
     """`import actors` would make a second copy of every class."""
-    assert packages(file).isdisjoint({"actors", "persistence"})
+    assert packages(file).isdisjoint({"actors", "client", "persistence"})
+
+
+@pytest.mark.parametrize("file", files("actors", "http", "persistence"))
+def test_the_server_does_without_the_client(file: str) -> None:
+    assert CLIENT not in packages(file)
 
 
 @each_source
@@ -136,9 +144,19 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, which names them
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_the_source_folders_have_no_init(folder: str) -> None:
-    assert list((ROOT / folder).rglob("__init__.py")) == []
+def test_no_source_folder_has_an_init_but_the_clients() -> None:
+    assert [file for file in SOURCES if file.endswith("__init__.py")] == ["client/__init__.py"]
+
+
+def test_all_that_the_client_imports_for_its_users_is_public() -> None:
+    imported = {
+        alias.name
+        for node in parsed("client/__init__.py").body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    (names,) = [node.value for node in parsed("client/__init__.py").body if isinstance(node, ast.Assign)]
+    assert set(ast.literal_eval(names)) == imported
 
 
 # --- what belongs where --------------------------------------------------------------------------
@@ -175,7 +193,7 @@ def undocumented(body: list[ast.stmt], where: str = "") -> Iterator[str]:
     for node in body:
         if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
-        if node.name.startswith("_"):
+        if node.name.startswith("_") or any(ast.unparse(each) == "overload" for each in node.decorator_list):
             continue
         if not ast.get_docstring(node):
             yield where + node.name
