@@ -108,3 +108,50 @@ def test_though_nobody_reads_what_it_logs_it_books_and_ends(
     assert server.process.stderr is not None
     with server.process.stderr as unread:
         assert len(unread.read()) > 3_500, "not vacuous: the pipe was full"
+
+
+# --- a line for each request ---------------------------------------------------------------------
+
+
+def requests(server: Server) -> list[dict[str, Any]]:
+    """The lines about requests, once the server has ended."""
+    assert server.stop() == 0
+    return [line for line in documents(server) if line["logger"] == "boxoffice.requests"]
+
+
+def test_a_request_is_logged_with_all_that_is_known_of_it(own_server: Server) -> None:
+    event = own_server.event(tickets=1)
+    reply = own_server.send(
+        "POST",
+        "/book",
+        json.dumps({"eventId": event, "userId": "alice"}).encode(),
+        {"Content-Type": "application/json", "X-Request-ID": "my-request"},
+    )
+    missing = own_server.send("GET", "/nothing/at?all=bo_0123456789ab_hunter2")
+    _, booked, not_found = requests(own_server)
+    assert (booked["method"], booked["route"], booked["status"]) == ("POST", "/book", reply.status)
+    assert (booked["requestId"], booked["eventId"], booked["principalId"]) == ("my-request", event, "")
+    assert booked["batch"] > 0
+    assert booked["remote"] == "127.0.0.1"
+    assert booked["durationMs"] > 0
+    assert (not_found["status"], not_found["eventId"]) == (404, None)
+    assert not_found["requestId"] == missing.headers["X-Request-ID"]
+    assert "hunter2" not in "".join(own_server.said)
+
+
+def test_of_many_requests_some_are_logged_and_the_others_counted(database_url: str) -> None:
+    server = Server("--database-url", database_url, env={"BOXOFFICE_LOG_REQUESTS_PER_SECOND": "1"})
+    for _ in range(200):
+        assert server.get("/events")[0] == 200
+    metrics = server.send("GET", "/metrics").body.decode()
+    lines = requests(server)
+    left_out = re.search(r"^boxoffice_log_lines_skipped_total (\d+)", metrics, re.MULTILINE)
+    assert left_out
+    assert len(lines) < 200
+    assert abs(len(lines) + int(left_out[1]) - 200) <= 1, "the line about the metrics may be one of them"
+
+
+def test_none_are_logged_if_none_are_wanted(database_url: str) -> None:
+    server = Server("--database-url", database_url, "--log-requests-per-second", "0")
+    server.get("/events")
+    assert requests(server) == []
