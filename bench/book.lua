@@ -1,7 +1,12 @@
 -- wrk's script: books one ticket a request, or so many in a batch, each for a new customer.
 --   wrk -t1 -c64 -d10s -s bench/book.lua http://127.0.0.1:3000 -- EVENT_ID [TICKETS_IN_A_BATCH]
+-- With API_KEY in the environment, as the holder of that key.
 local event, batch, count = "1", nil, 0
 local headers = { ["Content-Type"] = "application/json" }
+
+if os.getenv("API_KEY") then
+  headers["Authorization"] = "Bearer " .. os.getenv("API_KEY")
+end
 
 function init(args)
   event, batch = args[1] or event, tonumber(args[2])

@@ -23,17 +23,15 @@ def application(
     """An application with these calls. Raises ValueError unless each has a handler, and the reverse."""
     if {call.name for call in calls} != set(handlers):
         raise ValueError(f"calls without handlers, or the reverse: {_differing(calls, handlers)}")
-    call_of: dict[web.AbstractRoute, Call] = {}
-    app = web.Application(middlewares=[door.middleware(call_of)], client_max_size=BODY_SIZE_MAX)
+    app = web.Application(client_max_size=BODY_SIZE_MAX)
     allowed: dict[str, set[str]] = {}
     for call in calls:
-        routes = app.add_routes([_route(call.method, call.path, handlers[call.name])])
-        call_of.update(dict.fromkeys(routes, call))
+        app.add_routes([_route(call.method, call.path, door.guard(call, handlers[call.name]))])
         also = {"HEAD"} if call.method == "GET" else set()
         allowed.setdefault(call.path, set()).update({call.method}, also)
-    for path, methods in allowed.items():
-        app.add_routes([_route("*", path, _method_not_allowed(methods))])
-    app.add_routes([_route("*", "/{path:.*}", _not_found)])
+    others = [(path, _method_not_allowed(methods)) for path, methods in allowed.items()]
+    for path, handler in (*others, ("/{path:.*}", _not_found)):
+        app.add_routes([_route("*", path, door.guard_unknown(handler))])
     return app
 
 

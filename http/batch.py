@@ -83,7 +83,7 @@ class Batches:
             if isinstance(entry, ProblemError):
                 raise entry
             visit = current()
-            visit.require(*BY_NAME[_name_of(entry)].scopes)
+            visit.require(BY_NAME[_name_of(entry)].scopes)
             if isinstance(entry, InitializeBody):
                 initialize = initialize_of(entry, at)
                 if before is not None:

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from aiohttp import StreamReader, web
 
-from boxoffice.http.problems import ProblemError, new_request_id
+from boxoffice.http.problems import ProblemError, new_request_id, problem_of
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,10 @@ class Timeouts:
 
     sweep_s: float = 1.0
     """From one look at all connections to the next."""
+
+
+_receive = web.RequestHandler.data_received
+"""Called twice for a request: `super()` in its place would take as long as all that is noted there."""
 
 
 class Connection(web.RequestHandler):
@@ -118,7 +122,7 @@ class Connection(web.RequestHandler):
         not noticed: unless more of them comes, the connection counts as idle.
         """
         heads = self._request_count
-        super().data_received(data)
+        _receive(self, data)
         if self._request_count != heads:
             self._begun_s = None
             body = self._messages[-1][1]
@@ -224,6 +228,8 @@ class Connection(web.RequestHandler):
         """Send the answer. Were a refused connection closed at once, while more is on its way, TCP would
         reset it, and the client might never see why.
         """
+        if isinstance(resp, web.HTTPException):  # for what cannot even have a route: `*`, or a tunnel
+            resp = problem_of(request, resp).response(new_request_id())
         if self._parted is not None:
             resp.force_close()
         finished = await super().finish_response(request, resp, start_time)

@@ -7,12 +7,10 @@ Nothing of a body is read, and nothing is done, for whoever is not let in. Nothi
 """
 
 import logging
-from collections.abc import Mapping
 from time import perf_counter
 from typing import Protocol
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from boxoffice.actors.values import EventId
 from boxoffice.http.access import Access
@@ -21,7 +19,7 @@ from boxoffice.http.cors import Cors
 from boxoffice.http.handlers import Handler
 from boxoffice.http.limits import RateLimits
 from boxoffice.http.origin import Addresses
-from boxoffice.http.problems import ProblemError
+from boxoffice.http.problems import ProblemError, problem_of
 from boxoffice.http.visit import Visit, begin, request_id_of
 
 log = logging.getLogger(__name__)
@@ -82,20 +80,18 @@ class Door:
         self._figures = figures
         self._journalist = journalist
 
-    def middleware(self, calls: Mapping[web.AbstractRoute, Call]) -> Middleware:
-        """What is passed on the way to every handler; what has no route among `calls` is unknown."""
+    def guard(self, call: Call, handler: Handler) -> Handler:
+        """The handler of a call, for whoever is let in."""
         observe, note = self._figures.observe, self._journalist.line
 
-        @web.middleware
-        async def passed(request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def guarded(request: web.Request) -> web.StreamResponse:
             begun_s = perf_counter()
-            call = calls.get(request.match_info.route, UNKNOWN)
             visit = Visit(request_id_of(request))
             begin(visit)
             response: web.StreamResponse
             try:
                 self._let_in(call, request, visit)
-                response = self._preflight(call, request) or await handler(request)
+                response = await handler(request)
             except ProblemError as problem:
                 response = problem.response(visit.request_id)
             except Exception as failure:
@@ -117,10 +113,15 @@ class Door:
             )
             return response
 
-        return passed
+        return guarded
 
-    def _preflight(self, call: Call, request: web.Request) -> web.Response | None:
-        return self._cors.preflight(request) if call is UNKNOWN else None
+    def guard_unknown(self, handler: Handler) -> Handler:
+        """The handler of what there is not; there, browsers may ask what they may ask."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return self._cors.preflight(request) or await handler(request)
+
+        return self.guard(UNKNOWN, handle)
 
     def _let_in(self, call: Call, request: web.Request, visit: Visit) -> None:
         """Raises ProblemError 401, 403 or 429."""
@@ -129,12 +130,10 @@ class Door:
             visit.headers.update(self._cors.headers(request))
         try:
             visit.principal = self._access.principal(request)
-        except ProblemError:
+        finally:
             self._count(visit)  # guessing counts, too
-            raise
-        self._count(visit)
-        if not self._access.is_public(call):
-            visit.require(*call.scopes)
+        if call.scopes and not self._access.is_public(call):
+            visit.require(call.scopes)
 
     def _count(self, visit: Visit) -> None:
         try:
@@ -150,7 +149,7 @@ def _answer_to(failure: Exception, request: web.Request, visit: Visit) -> web.St
     """What a client is told of anything but a problem."""
     match failure:
         case web.HTTPException():
-            problem = _of_aiohttp(request, failure)
+            problem = problem_of(request, failure)
         case web.RequestPayloadError():
             problem = ProblemError("malformed_request", "The body is not coded as it says.")
         case ConnectionError() if request.transport is None or request.transport.is_closing():
@@ -159,15 +158,3 @@ def _answer_to(failure: Exception, request: web.Request, visit: Visit) -> web.St
             log.error("%s %s failed", request.method, request.path, exc_info=failure)
             problem = ProblemError("internal_error", "We could not handle this; it has been logged.")
     return problem.response(visit.request_id)
-
-
-def _of_aiohttp(request: web.Request, error: web.HTTPException) -> ProblemError:
-    match error:
-        case web.HTTPNotFound():
-            return ProblemError("not_found", f"There is nothing at {request.path}.")
-        case web.HTTPMethodNotAllowed():
-            allowed = ", ".join(sorted(error.allowed_methods))
-            detail = f"{request.path} takes {allowed}, not {request.method}."
-            return ProblemError("method_not_allowed", detail, headers={"Allow": allowed})
-        case _:
-            return ProblemError("malformed_request", error.reason)

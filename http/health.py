@@ -55,7 +55,7 @@ class Health:
         trouble, database_ms = await self._look()
         ready = wire.ReadyBody("ready")
         if "verbose" in request.query:
-            current().require(Scope.ADMIN)
+            current().require([Scope.ADMIN])
             ready = self._verbose(UNSET if database_ms is None else round(database_ms, 1))
         if trouble is not None:
             more: dict[str, Any] = msgspec.to_builtins(ready)

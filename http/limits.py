@@ -19,6 +19,24 @@ ANONYMOUS = Rate(100, 1)
 """For each address beyond the machine itself, of those who do not say who they are."""
 
 
+class _Bucket:
+    """One caller's. `full_at_s` is when it will be full again: in the past, if it is."""
+
+    __slots__ = ("each_s", "full_at_s", "policy", "rate", "spread_s")
+
+    def __init__(self, rate: Rate, now_s: float) -> None:
+        self.rate = rate
+        self.each_s = rate.seconds / rate.requests  # for one token to flow in
+        self.spread_s = rate.seconds - self.each_s + 1e-9  # what may be missing for one to be left
+        self.policy = f'"default";q={rate.requests};w={rate.seconds}'
+        self.full_at_s = now_s
+
+    def headers(self, missing_s: float) -> dict[str, str]:
+        """What is left, as draft-ietf-httpapi-ratelimit-headers-11 has it, if so much is missing."""
+        left = max(0, int((self.spread_s - missing_s) / self.each_s + 1.000_001))
+        return {"RateLimit-Policy": self.policy, "RateLimit": f'"default";r={left};t={ceil(missing_s)}'}
+
+
 class RateLimits:
     """The buckets. `default` is for every caller without a limit of their own. If it is None, only those who
     do not say who they are have one, `strangers`, unless they ask from this machine.
@@ -30,7 +48,7 @@ class RateLimits:
         self._default = default
         self._strangers = strangers
         self._monotonic_s = monotonic_s
-        self._full_at_s: dict[str, float] = {}
+        self._buckets: dict[str, _Bucket] = {}
 
     def enter(self, principal: Principal, address: str) -> dict[str, str] | None:
         """Take one token of the caller's; the headers that say what is left, None if there is no limit.
@@ -38,55 +56,51 @@ class RateLimits:
         Raises ProblemError 429, before anything is done, when there is none.
         """
         rate = principal.limit or self._default or self._stranger_rate(principal, address)
-        return None if rate is None else self._take(principal.id or network_of(address), rate)
+        if rate is None:
+            return None
+        now_s = self._monotonic_s()
+        bucket = self._bucket(principal.id or network_of(address), rate, now_s)
+        missing_s = bucket.full_at_s - now_s
+        if missing_s < 0.0:
+            missing_s = 0.0
+        elif missing_s > bucket.spread_s:
+            raise _limited(bucket, missing_s)
+        missing_s += bucket.each_s
+        bucket.full_at_s = now_s + missing_s
+        return bucket.headers(missing_s)
 
     def spend(self, principal: Principal, address: str, tokens: int) -> None:
         """Take more, even what is not there yet: a batch counts as its commands do, but afterwards."""
         rate = principal.limit or self._default or self._stranger_rate(principal, address)
         if rate is not None:
-            name = principal.id or network_of(address)
-            full_at_s = max(self._full_at_s.get(name, 0.0), self._monotonic_s())
-            self._full_at_s[name] = full_at_s + tokens * rate.seconds / rate.requests
+            now_s = self._monotonic_s()
+            bucket = self._bucket(principal.id or network_of(address), rate, now_s)
+            bucket.full_at_s = max(bucket.full_at_s, now_s) + tokens * bucket.each_s
 
     def _stranger_rate(self, principal: Principal, address: str) -> Rate | None:
         return self._strangers if not principal.id and not is_loopback(address) else None
 
-    def _take(self, name: str, rate: Rate) -> dict[str, str]:
-        now_s = self._monotonic_s()
-        each_s = rate.seconds / rate.requests
-        missing_s = self._full_at_s.get(name, now_s) - now_s
-        if missing_s < 0.0:
-            missing_s = 0.0
-        elif missing_s > rate.seconds - each_s + 1e-9:
-            raise self._limited(rate, missing_s, each_s)
-        missing_s += each_s
-        self._full_at_s[name] = now_s + missing_s
-        if len(self._full_at_s) > BUCKETS_MAX:
-            self._forget(now_s)
-        return headers(rate, missing_s)
-
-    def _limited(self, rate: Rate, missing_s: float, each_s: float) -> ProblemError:
-        wait_s = max(1, ceil(missing_s - (rate.seconds - each_s)))
-        return ProblemError(
-            "rate_limited",
-            f"{rate.requests} requests in {rate.seconds} s are allowed; nothing was changed, and the same"
-            f" request is welcome in {wait_s} s.",
-            headers={**headers(rate, missing_s), "Retry-After": str(wait_s)},
-        )
+    def _bucket(self, name: str, rate: Rate, now_s: float) -> _Bucket:
+        bucket = self._buckets.get(name)
+        if bucket is None or bucket.rate != rate:
+            if len(self._buckets) >= BUCKETS_MAX:
+                self._forget(now_s)
+            bucket = self._buckets[name] = _Bucket(rate, now_s)
+        return bucket
 
     def _forget(self, now_s: float) -> None:
         """Let go of full buckets, which are like none; and of the oldest, if that does not help."""
-        self._full_at_s = {name: full for name, full in self._full_at_s.items() if full > now_s}
-        oldest = list(self._full_at_s)[: max(0, len(self._full_at_s) - BUCKETS_MAX // 2)]
+        self._buckets = {name: each for name, each in self._buckets.items() if each.full_at_s > now_s}
+        oldest = list(self._buckets)[: max(0, len(self._buckets) - BUCKETS_MAX // 2)]
         for name in oldest:
-            del self._full_at_s[name]
+            del self._buckets[name]
 
 
-def headers(rate: Rate, missing_s: float) -> dict[str, str]:
-    """What is left in a bucket that lacks so much, as draft-ietf-httpapi-ratelimit-headers-11 has it."""
-    requests, seconds = rate.requests, rate.seconds
-    left = max(0, int((seconds - missing_s) * requests / seconds + 1e-6))
-    return {
-        "RateLimit-Policy": f'"default";q={requests};w={seconds}',
-        "RateLimit": f'"default";r={left};t={ceil(missing_s)}',
-    }
+def _limited(bucket: _Bucket, missing_s: float) -> ProblemError:
+    rate, wait_s = bucket.rate, max(1, ceil(missing_s - bucket.spread_s))
+    return ProblemError(
+        "rate_limited",
+        f"{rate.requests} requests in {rate.seconds} s are allowed; nothing was changed, and the same"
+        f" request is welcome in {wait_s} s.",
+        headers={**bucket.headers(missing_s), "Retry-After": str(wait_s)},
+    )

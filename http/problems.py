@@ -5,14 +5,15 @@ The table below is the whole vocabulary; a client may rely on `code` and `status
 Called on the event loop.
 """
 
+import itertools
 import random
+import secrets
 from collections.abc import Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import uuid_utils
 from aiohttp import web
 
 STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
@@ -73,9 +74,13 @@ RETRY_AFTER_S = {
 _MEDIA_TYPE = "application/problem+json"
 
 
+_PROCESS = secrets.token_hex(10)
+_numbers = itertools.count()
+
+
 def new_request_id() -> str:
-    """An id that no request has had."""
-    return uuid_utils.uuid7().hex
+    """An id that no request has had: a UUID would cost it half a microsecond more."""
+    return f"{_PROCESS}{next(_numbers):012x}"
 
 
 def headers_of_all(request_id: str) -> dict[str, str]:
@@ -159,3 +164,16 @@ class ProblemError(Exception):
         if self.code in RETRY_AFTER_S:
             headers["Retry-After"] = str(random.choice(RETRY_AFTER_S[self.code]))  # noqa: S311 - no secret
         return headers
+
+
+def problem_of(request: web.BaseRequest, error: web.HTTPException) -> ProblemError:
+    """The same as aiohttp says, in our words."""
+    match error:
+        case web.HTTPNotFound():
+            return ProblemError("not_found", f"There is nothing at {request.path}.")
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            detail = f"{request.path} takes {allowed}, not {request.method}."
+            return ProblemError("method_not_allowed", detail, headers={"Allow": allowed})
+        case _:
+            return ProblemError("malformed_request", error.reason)

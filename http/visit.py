@@ -6,6 +6,7 @@ loop.
 """
 
 import re
+from collections.abc import Sequence
 from contextvars import ContextVar
 
 from aiohttp import web
@@ -44,10 +45,10 @@ class Visit:
         """Whose orders alone are to be seen and changed; None for everybody's."""
         return self.principal.customer
 
-    def require(self, *scopes: Scope) -> None:
-        """Raises ProblemError 401 or 403 unless the principal has one of these scopes, if there are any."""
+    def require(self, scopes: Sequence[Scope]) -> None:
+        """Raises ProblemError 401 or 403 unless the principal has one of these scopes."""
         principal = self.principal
-        if not scopes or not principal.scopes.isdisjoint(scopes):
+        if not principal.scopes.isdisjoint(scopes):
             return
         if principal is STRANGER:
             raise unauthenticated("Say who you are: `Authorization: Bearer` and an API key or a token.")
@@ -64,14 +65,12 @@ class Visit:
 
 _CHALLENGE = 'Bearer realm="boxoffice"'
 
-_visit: ContextVar[Visit] = ContextVar("visit", default=Visit(principal=ANYBODY))  # noqa: B039 - see `current`
+_visit: ContextVar[Visit] = ContextVar("visit", default=Visit(principal=ANYBODY))  # noqa: B039
 
 begin = _visit.set
 
-
-def current() -> Visit:
-    """The request on whose behalf we run; in a task of the server's own, one that nobody looks at."""
-    return _visit.get()
+current = _visit.get
+"""The request on whose behalf we run; in a task of the server's own, one that nobody looks at."""
 
 
 def unauthenticated(detail: str, *, invalid: bool = False) -> ProblemError:

@@ -434,7 +434,12 @@ def _terms_fields(terms: Terms) -> dict[str, Any]:
 def rfc3339(at: Instant) -> str:
     """A moment in UTC, to the microsecond."""
     seconds, micros = divmod(at, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06}Z"
+    return f"{_to_the_second(seconds)}.{micros:06}Z"
+
+
+@lru_cache(maxsize=256)
+def _to_the_second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _time_or_none(at: Instant | None) -> str | None:

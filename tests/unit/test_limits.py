@@ -203,8 +203,8 @@ def test_the_buckets_are_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) 
     for number in range(1_000):
         assert passes(limits, STRANGER, f"198.51.{number // 256}.{number % 256}")
         clock.now_s += 0.001
-        assert sys.getsizeof(limits._full_at_s) < 20_000
-        assert len(limits._full_at_s) <= 100
+        assert sys.getsizeof(limits._buckets) < 20_000
+        assert len(limits._buckets) <= 100
     assert how_many(limits, STRANGER, f"198.51.{999 // 256}.{999 % 256}") == 1, "the latest are remembered"
 
 
