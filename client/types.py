@@ -203,7 +203,7 @@ class Ready(Result, frozen=True, kw_only=True):
     """That bookings are taken; all but `status` only if it was asked for.
 
     `loop_lag_seconds`: how late the server's event loop was at the worst, in the last 5 to 10 seconds;
-    `database_ms`: how long the database took to answer. `version` is the server's own.
+    `database_ms`: how long the database took to answer. `release` is the server's version.
     """
 
     status: str
@@ -214,4 +214,4 @@ class Ready(Result, frozen=True, kw_only=True):
     loop_lag_seconds: float | None = None
     database_ms: float | None = None
     uptime_seconds: float | None = None
-    version: str | None = None
+    release: str | None = None

@@ -7,8 +7,9 @@ Called on the event loop.
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from enum import Enum
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -27,7 +28,9 @@ from boxoffice.actors.values import (
     Instant,
     Order,
     OrderId,
+    OrderStatus,
     Promotion,
+    SaleState,
     Terms,
     WaitlistMode,
 )
@@ -38,7 +41,10 @@ INTEGER_MAX = 2**63 - 1
 COMMANDS_MAX = 1_000
 """Commands in one batch."""
 
-Text = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
+T = TypeVar("T")
+
+NO_NUL = r"^[^\u0000]*$"  # decoding.py checks it
+Text = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX, extra_json_schema={"pattern": NO_NUL})]
 Id = Annotated[int, Meta(ge=0, le=INTEGER_MAX)] | Text
 Quantity = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
 Tickets = Annotated[int, Meta(ge=1, le=TICKETS_MAX)]
@@ -144,140 +150,177 @@ class BatchBody(Body, frozen=True, forbid_unknown_fields=True):
 
 # --- what they get -------------------------------------------------------------------------------
 
+# For the API document: encoding looks at no type, so these cost nothing.
+
+
+def _one_of(*names: str) -> Meta:
+    return Meta(extra_json_schema={"enum": list(names)})
+
+
+def _names(values: type[Enum]) -> Meta:
+    return _one_of(*(each.value for each in values))
+
+
+def kind(change: type[Change]) -> str:
+    """What a change is called in the log."""
+    name = change.__name__
+    return name[:1].lower() + name[1:]
+
+
+_EVENT_ID = re.compile(r"[1-9][0-9]{0,18}")
+_ORDER_ID = re.compile(r"([1-9][0-9]{0,18})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+
+EVENT_ID_PATTERN = f"^{_EVENT_ID.pattern}$"
+ORDER_ID_PATTERN = f"^{_ORDER_ID.pattern}$"
+API_KEY_ID_PATTERN = "^[0-9a-z]{12}$"
+
+EventIdText = Annotated[str, Meta(pattern=EVENT_ID_PATTERN)]
+OrderIdText = Annotated[str, Meta(pattern=ORDER_ID_PATTERN)]
+ApiKeyId = Annotated[str, Meta(pattern=API_KEY_ID_PATTERN)]
+Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+Version = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=0)]
+Measured = Annotated[float, Meta(ge=0)]
+TicketCount = Annotated[int, Meta(ge=0, le=TICKETS_MAX)]
+Mode = Annotated[str, _names(WaitlistMode)]
+State = Annotated[str, _names(SaleState)]
+Status = Annotated[str, _names(OrderStatus)]
+Kind = Annotated[str, _one_of(*map(kind, get_args(Change)))]
+
 
 class EventBody(Body, frozen=True):
     """An event's numbers and terms at one version."""
 
-    event_id: str
-    event_name: str
-    total_tickets: int
-    available_tickets: int
-    booked_tickets: int
-    held_tickets: int
-    offered_tickets: int
-    waiting_list_count: int
-    waiting_tickets: int
-    state: str
-    version: int
-    sales_open_at: str | None
-    sales_close_at: str | None
-    closed_at: str | None
-    max_per_order: int | None
-    max_per_customer: int | None
-    waitlist_limit: int | None
-    waitlist_mode: str
-    offer_seconds: int
-    hold_seconds: int
-    max_hold_seconds: int
+    event_id: EventIdText
+    event_name: Text
+    total_tickets: Tickets
+    available_tickets: TicketCount
+    booked_tickets: TicketCount
+    held_tickets: TicketCount
+    offered_tickets: TicketCount
+    waiting_list_count: Count
+    waiting_tickets: Count
+    state: State
+    version: Version
+    sales_open_at: Time | None
+    sales_close_at: Time | None
+    closed_at: Time | None
+    max_per_order: Quantity | None
+    max_per_customer: Tickets | None
+    waitlist_limit: TicketCount | None
+    waitlist_mode: Mode
+    offer_seconds: Seconds
+    hold_seconds: Seconds
+    max_hold_seconds: Seconds
 
 
 class PromotedBody(Body, frozen=True):
-    """An order that got its tickets from the waiting list, or has them offered until `expires_at`."""
+    """An order that got its tickets from the waiting list, or has them offered until `expiresAt`."""
 
-    order_id: str
-    user_id: str
-    quantity: int
-    status: str
-    expires_at: str | UnsetType = UNSET
+    order_id: OrderIdText
+    user_id: Text
+    quantity: Quantity
+    status: Annotated[str, _one_of("confirmed", "offered")]
+    expires_at: Time | UnsetType = UNSET
 
 
 class AdjustedBody(EventBody, frozen=True):
-    """An event after an adjustment, and who got tickets by it: the first thousand of `promoted_count`."""
+    """An event after an adjustment, and who got tickets by it: the first thousand of `promotedCount`."""
 
-    promoted_count: int = 0
+    promoted_count: Count = 0
     promoted: list[PromotedBody] = []
 
 
 class OrderBody(Body, frozen=True):
-    """An order as of the event's `version`; `position` only while it waits, 1 is next; `expires_at` only
+    """An order as of the event's `version`; `position` only while it waits, 1 is next; `expiresAt` only
     while it is held or offered.
     """
 
-    order_id: str
-    event_id: str
-    user_id: str
-    quantity: int
-    status: str
-    version: int
-    created_at: str
-    position: int | UnsetType = UNSET
-    expires_at: str | UnsetType = UNSET
+    order_id: OrderIdText
+    event_id: EventIdText
+    user_id: Text
+    quantity: Quantity
+    status: Status
+    version: Version
+    created_at: Time
+    position: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    expires_at: Time | UnsetType = UNSET
 
 
 class CancelledBody(OrderBody, frozen=True):
     """What is left of an order, or the whole of it, cancelled; and who got what it gave back."""
 
-    cancelled_quantity: int = 0
+    cancelled_quantity: Annotated[int, Meta(ge=1, le=QUANTITY_MAX)] = 0
     promoted: list[PromotedBody] = []
 
 
 class ChangeBody(Body, frozen=True, kw_only=True):
-    """One entry of an event's log."""
+    """One entry of an event's log: what changed, and nothing else."""
 
-    version: int
-    at: str
-    type: str
-    order_id: str | UnsetType = UNSET
-    user_id: str | UnsetType = UNSET
-    quantity: int | UnsetType = UNSET
-    expires_at: str | UnsetType = UNSET
-    event_name: str | UnsetType = UNSET
-    total_tickets: int | UnsetType = UNSET
-    sales_open_at: str | UnsetType | None = UNSET
-    sales_close_at: str | UnsetType | None = UNSET
-    max_per_order: int | UnsetType | None = UNSET
-    max_per_customer: int | UnsetType | None = UNSET
-    waitlist_limit: int | UnsetType | None = UNSET
-    waitlist_mode: str | UnsetType = UNSET
-    offer_seconds: int | UnsetType = UNSET
-    hold_seconds: int | UnsetType = UNSET
-    max_hold_seconds: int | UnsetType = UNSET
+    version: Version
+    at: Time
+    type: Kind
+    order_id: OrderIdText | UnsetType = UNSET
+    user_id: Text | UnsetType = UNSET
+    quantity: Quantity | UnsetType = UNSET
+    expires_at: Time | UnsetType = UNSET
+    event_name: Text | UnsetType = UNSET
+    total_tickets: Tickets | UnsetType = UNSET
+    sales_open_at: Time | UnsetType | None = UNSET
+    sales_close_at: Time | UnsetType | None = UNSET
+    max_per_order: Quantity | UnsetType | None = UNSET
+    max_per_customer: Tickets | UnsetType | None = UNSET
+    waitlist_limit: TicketCount | UnsetType | None = UNSET
+    waitlist_mode: Mode | UnsetType = UNSET
+    offer_seconds: Seconds | UnsetType = UNSET
+    hold_seconds: Seconds | UnsetType = UNSET
+    max_hold_seconds: Seconds | UnsetType = UNSET
     promoted: list[PromotedBody] | UnsetType = UNSET
 
 
-class ListBody(Body, frozen=True):
-    """One page; `next` is the cursor of the following one."""
+class ListBody(Body, Generic[T], frozen=True):
+    """One page; `next` is the cursor of the following one, null on the last."""
 
-    items: list[Any]
+    items: list[T]
     next: str | None
 
 
 class ResultBody(Body, frozen=True):
     """The outcome of one command of a batch: what its own call would have answered."""
 
-    status: int
+    status: Annotated[int, Meta(ge=200, le=599)]
     body: Any
 
 
 class ResultsBody(Body, frozen=True):
     """The outcomes of a batch, in the order of its commands."""
 
-    results: list[ResultBody]
+    results: Annotated[list[ResultBody], Meta(min_length=1, max_length=COMMANDS_MAX)]
 
 
 class ApiKeyBody(Body, frozen=True):
     """An API key, without its secret, which nobody has but its holder; `limit` like `100/second`."""
 
-    key_id: str
+    key_id: ApiKeyId
     name: str
-    scopes: list[str]
-    limit: str | None
-    created_at: str
-    expires_at: str | None
-    revoked_at: str | None
+    scopes: list[Annotated[str, _names(Scope)]]
+    limit: Annotated[str, Meta(pattern=r"^[0-9]{1,7}/(second|minute|hour|day)$")] | None
+    created_at: Time
+    expires_at: Time | None
+    revoked_at: Time | None
 
 
 class QuarantineBody(Body, frozen=True):
     """An event that is out of service, and why: for operators."""
 
-    event_id: str
+    event_id: EventIdText
     reason: str
 
 
 class LiveBody(Body, frozen=True):
     """That the process answers."""
 
-    status: str
+    status: Annotated[str, _one_of("alive")]
 
 
 class ReadyBody(Body, frozen=True, omit_defaults=True):
@@ -287,15 +330,15 @@ class ReadyBody(Body, frozen=True, omit_defaults=True):
     the event loop has come to what was due, at the worst, in the last 5 to 10 seconds.
     """
 
-    status: str
-    requests_in_flight: int | UnsetType = UNSET
-    events_resident: int | UnsetType = UNSET
+    status: Annotated[str, _one_of("ready")]
+    requests_in_flight: Count | UnsetType = UNSET
+    events_resident: Count | UnsetType = UNSET
     events_quarantined: list[QuarantineBody] | UnsetType = UNSET
-    connections_open: int | UnsetType = UNSET
-    loop_lag_seconds: float | UnsetType = UNSET
-    database_ms: float | UnsetType = UNSET
-    uptime_seconds: float | UnsetType = UNSET
-    version: str | UnsetType = UNSET
+    connections_open: Count | UnsetType = UNSET
+    loop_lag_seconds: Measured | UnsetType = UNSET
+    database_ms: Measured | UnsetType = UNSET
+    uptime_seconds: Measured | UnsetType = UNSET
+    release: str | UnsetType = UNSET
 
 
 encode = msgspec.json.Encoder().encode
@@ -417,8 +460,7 @@ def change_body(event_id: EventId, change: Change) -> ChangeBody:
                 fields.update(_terms_fields(value))
             case _:
                 fields[name] = value
-    kind = type(change).__name__
-    return ChangeBody(type=kind[:1].lower() + kind[1:], **fields)
+    return ChangeBody(type=kind(type(change)), **fields)
 
 
 def _terms_fields(terms: Terms) -> dict[str, Any]:
@@ -453,9 +495,6 @@ def camel(name: str) -> str:
 
 
 # --- ids -----------------------------------------------------------------------------------------
-
-_EVENT_ID = re.compile(r"[1-9][0-9]{0,18}")
-_ORDER_ID = re.compile(r"([1-9][0-9]{0,18})-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 
 @lru_cache(maxsize=256)  # whoever is asked for is asked for again

@@ -110,7 +110,7 @@ async def test_with_verbose_it_says_how_everything_is(door: Door) -> None:
         "eventsQuarantined": [],
         "connectionsOpen": 2,
         "loopLagSeconds": 0.0,
-        "version": version("boxoffice"),
+        "release": version("boxoffice"),
     }
 
 
