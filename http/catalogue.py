@@ -47,6 +47,8 @@ CALLS: tuple[Call, ...] = (
     Call("readyz", "GET", "/readyz"),
     Call("openapi", "GET", "/openapi.json"),
     Call("docs", "GET", "/docs"),
+    Call("docsAsset", "GET", "/docs/{file}"),
+    Call("problems", "GET", "/problems"),
     Call("problem", "GET", "/problems/{code}"),
 )
 

@@ -42,6 +42,7 @@ MAY: dict[str, set[object]] = {
     "openapi": {"anybody"},
     "docs": {"anybody"},
     "docsAsset": {"anybody"},
+    "problems": {"anybody"},
     "problem": {"anybody"},
 }
 
@@ -145,7 +146,8 @@ def requests_of(house: House, order: str) -> dict[str, tuple[str, str, object]]:
         "readyz": ("GET", "/readyz", None),
         "openapi": ("GET", "/openapi.json", None),
         "docs": ("GET", "/docs", None),
-        "docsAsset": ("GET", "/docs/swagger-ui.css", None),
+        "docsAsset": ("GET", "/docs/pages.css", None),
+        "problems": ("GET", "/problems", None),
         "problem": ("GET", "/problems/sold_out", None),
     }
 
