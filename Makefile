@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check types chaos bench bench-hot bench-overload bench-rebuild bench-waiting clean
+.PHONY: help serve test check types chaos fuzz bench bench-hot bench-overload bench-rebuild bench-waiting clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ types: # links under which mypy sees the packages by their real names
 SECONDS ?= 60
 chaos: $(VENV)/.installed ## Break everything for SECONDS=60 with SEED=any, and see that no promise was broken
 	$(BIN)/python tests/simulation/chaos.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/.installed ## Send what the API document allows, and what it does not, for SECONDS=60 with SEED=any
+	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -s $(ARGS)
 
 bench: bench-hot bench-rebuild bench-waiting ## Measure the hot path, the rebuild and the line (needs wrk)
 

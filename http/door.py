@@ -97,6 +97,8 @@ class Door:
             except Exception as failure:
                 response = _answer_to(failure, request, visit)
             if not response.prepared:
+                if "Vary" in response.headers and "Vary" in visit.headers:
+                    visit.headers["Vary"] += f", {response.headers['Vary']}"
                 response.headers.update(visit.headers)
             duration_s = perf_counter() - begun_s
             observe(call.name, response.status, duration_s)

@@ -12,6 +12,7 @@ from typing import Any
 from boxoffice.http.problems import STATUS_AND_TITLE
 from tests.e2e.anything_http import JSON, LAST, NEW_LENGTH
 from tests.e2e.raw_http import Answer, answers, exchange, exchange_anything, request
+from tests.support import documented
 from tests.support.server import Server
 
 REQUESTS_MAX = 25
@@ -91,6 +92,8 @@ class Watched:
         if len(received) < 2:
             assert first.last, (first, "the connection was closed without a word")
         self._check(first)
+        as_text = method.decode("latin-1"), target.decode("latin-1")
+        documented.check(*as_text, first.status, first.headers, first.body)
         made = self._made(received[1] if len(received) > 1 else None)
         assert not made or 200 <= first.status < 300, (first, made)
         return first, made

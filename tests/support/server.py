@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from boxoffice.http.variables import variables
+from tests.support import documented
 
 COMMAND = str(Path(sys.executable).with_name("boxoffice"))
 START_S = 30.0
@@ -159,14 +160,16 @@ class Server:
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """One request just as it is given, on a connection of its own."""
+        """One request just as it is given, on a connection of its own. The answer must be documented."""
         connection = http.client.HTTPConnection(*self.address, timeout=20)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
-            return Reply(answer.status, answer.headers, answer.read())
+            reply = Reply(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
+        documented.check(method, path, reply.status, dict(answer.headers.items()), reply.body)
+        return reply
 
     def send_raw(self, *pieces: bytes, finish: bool = True) -> bytes:
         """Whatever comes back for these bytes until the server closes, or for 5 s.

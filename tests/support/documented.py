@@ -1,0 +1,119 @@
+"""Whether an answer is one that the API document knows: by its status, media type, headers, code and members.
+
+The tests' servers are held to it for every answer that is seen (`tests/support/server.py`). Stricter than the
+document: an answer may have no member that is not described. Blocks for some 0.5 ms.
+"""
+
+import gzip
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+
+from boxoffice.http.openapi import document
+from boxoffice.http.openapi_parts import HEADERS
+from boxoffice.http.openapi_texts import NDJSON
+from boxoffice.http.problem_types import PROBLEM_TYPES
+
+OF_ALL_PROBLEMS = {"type", "title", "status", "detail", "code", "requestId"}
+OF_NO_CALL = {"not_found": 404, "method_not_allowed": 405}
+"""What is answered where there is no call."""
+
+
+@cache
+def made() -> dict[str, Any]:
+    """The document as it is served."""
+    read: dict[str, Any] = json.loads(json.dumps(document()))
+    return read
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    """What a reference leads to, or the part itself."""
+    while "$ref" in part:
+        found: Any = made()
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        part = found
+    return part
+
+
+def parameters_of(method: str, path: str) -> list[dict[str, Any]]:
+    """What a call takes besides its body."""
+    return [resolved(part) for part in made()["paths"][path][method]["parameters"]]
+
+
+@cache
+def _closed_components() -> dict[str, Any]:
+    closed: dict[str, Any] = json.loads(json.dumps(made()["components"]))
+    for schema in closed["schemas"].values():
+        if "properties" in schema:
+            schema["additionalProperties"] = False
+    return closed
+
+
+@cache
+def _paths() -> list[tuple[re.Pattern[str], str]]:
+    found = [(re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))), path) for path in made()["paths"]]
+    return sorted(found, key=lambda each: "{" in each[1])
+
+
+def path_of(target: str) -> str | None:
+    """The path of the document that a request's target is about."""
+    asked = target.partition("#")[0].partition("?")[0]
+    return next((path for pattern, path in _paths() if pattern.fullmatch(asked)), None)
+
+
+@cache
+def _validator(path: str, method: str, status: str, media: str) -> OAS31Validator:
+    answer = resolved(made()["paths"][path][method]["responses"][status])
+    schema = {"components": _closed_components(), **answer["content"][media]["schema"]}
+    return OAS31Validator(schema, format_checker=oas31_format_checker)
+
+
+@cache
+def _change() -> OAS31Validator:
+    schema = {"components": _closed_components(), "$ref": "#/components/schemas/Change"}
+    return OAS31Validator(schema, format_checker=oas31_format_checker)
+
+
+def check(method: str, target: str, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Fails unless the document says that this may be the answer to such a request."""
+    name, path = method.lower(), path_of(target)
+    seen = f"{method} {target} is answered {status} {body[:300]!r}"
+    operation = made()["paths"][path].get("get" if name == "head" else name) if path else None
+    if operation is None:
+        assert 400 <= status < 500 or (method, status) == ("OPTIONS", 204), seen  # 204: CORS
+        return
+    responses = operation["responses"]
+    assert str(status) in responses, f"{seen}, but {path} is documented for {', '.join(responses)}"
+    answer = resolved(responses[str(status)])
+    given = {header.lower(): value for header, value in headers.items()}
+    assert "x-request-id" in given, seen
+    for header in HEADERS:
+        assert header.lower() not in given or header in answer["headers"], (
+            f"{seen}, but {header} is not known"
+        )
+    if given.get("content-encoding") == "gzip":
+        body = gzip.decompress(body)
+    media = given.get("content-type", "").partition(";")[0]
+    if not body:
+        assert name == "head" or status == 304 or media == NDJSON, seen
+        return
+    assert media in answer["content"], f"{seen}, but {media} is not documented"
+    if media == NDJSON:
+        for line in body.splitlines():
+            _change().validate(json.loads(line))
+    elif media.endswith("json"):
+        found = json.loads(body)
+        _validator(path or "", "get" if name == "head" else name, str(status), media).validate(found)
+        if "problem" in media:
+            check_members(found)
+
+
+def check_members(problem: dict[str, Any]) -> None:
+    """Fails unless this problem document has only members that its code is documented with."""
+    known = OF_ALL_PROBLEMS | set(PROBLEM_TYPES[problem["code"]].members)
+    assert set(problem) <= known, problem
