@@ -21,10 +21,10 @@ from boxoffice.http.access import Access
 from boxoffice.http.app import application
 from boxoffice.http.batch import Batches
 from boxoffice.http.bridge import Bridge
-from boxoffice.http.catalogue import BY_NAME
 from boxoffice.http.connection import Connection
 from boxoffice.http.cors import Cors
 from boxoffice.http.desk import Desk
+from boxoffice.http.documents import Documents
 from boxoffice.http.door import Door
 from boxoffice.http.exposure import refusal_to_listen
 from boxoffice.http.handlers import Handlers
@@ -113,6 +113,7 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
             **Metrics(
                 figures, journal.figures, directory, lag, connections, lambda: request_log.skipped
             ).handlers(),
+            **Documents().handlers(),
         }
         access = Access(ring, tokens, clock, public_status=settings.public_status)
         addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
@@ -136,7 +137,7 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
                 log.warning("some requests were not answered in time")
 
         await server.serve(
-            application(handlers, door, [BY_NAME[name] for name in handlers]),
+            application(handlers, door),
             ground.bound,
             ready=ready,
             drain=drain,
