@@ -5,7 +5,7 @@ a key, whatever is final is recorded before it is answered: most of it by the jo
 on the event loop.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import ParamSpec, TypeVar
 
 from boxoffice.actors.messages import (
@@ -40,9 +40,9 @@ class Desk:
         self._reading = reading
         self._replies = replies
 
-    async def ask(self, event_id: EventId, command: Command, key: Key | None = None) -> Answer:
+    def ask(self, event_id: EventId, command: Command, key: Key | None = None) -> Awaitable[Answer]:
         """The answer to a command, true for good."""
-        return await self.answer(event_id, command, self.hand_in(event_id, command, key), key)
+        return self.answer(event_id, command, self.hand_in(event_id, command, key), key)
 
     def hand_in(self, event_id: EventId, command: Command, key: Key | None = None) -> Asked:
         """Hand a command in, to be followed by `answer`: many can be, before any is answered."""

@@ -45,6 +45,9 @@ class Figures(Protocol):
 class Journalist(Protocol):
     """Writes about requests."""
 
+    def is_due(self, status: int) -> bool:
+        """Whether one that was answered like this is worth a line."""
+
     def line(
         self,
         *,
@@ -82,7 +85,7 @@ class Door:
 
     def guard(self, call: Call, handler: Handler) -> Handler:
         """The handler of a call, for whoever is let in."""
-        observe, note = self._figures.observe, self._journalist.line
+        observe, is_due = self._figures.observe, self._journalist.is_due
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             begun_s = perf_counter()
@@ -93,26 +96,16 @@ class Door:
                 self._let_in(call, request, visit)
                 response = await handler(request)
             except ProblemError as problem:
-                response = problem.response(visit.request_id)
+                response = problem.response(visit.request_id, visit.headers)
             except Exception as failure:
                 response = _answer_to(failure, request, visit)
             if not response.prepared:
-                if "Vary" in response.headers and "Vary" in visit.headers:
-                    visit.headers["Vary"] += f", {response.headers['Vary']}"
-                response.headers.update(visit.headers)
+                complete(response, visit)
             duration_s = perf_counter() - begun_s
-            observe(call.name, response.status, duration_s)
-            note(
-                call=call.path,
-                method=request.method,
-                status=response.status,
-                duration_s=duration_s,
-                request_id=visit.request_id,
-                principal_id=visit.principal.id,
-                event_id=visit.event_id,
-                batch=visit.batch,
-                remote=visit.address,
-            )
+            status = response.status
+            observe(call.name, status, duration_s)
+            if is_due(status):
+                self._note(call, request, status, duration_s, visit)
             return response
 
         return guarded
@@ -127,24 +120,49 @@ class Door:
 
     def _let_in(self, call: Call, request: web.Request, visit: Visit) -> None:
         """Raises ProblemError 401, 403 or 429."""
-        visit.address = self._addresses.of(request)
         if self._cors.origins:
             visit.headers.update(self._cors.headers(request))
         try:
             visit.principal = self._access.principal(request)
         finally:
-            self._count(visit)  # guessing counts, too
+            self._count(request, visit)  # guessing counts, too
         if call.scopes and not self._access.is_public(call):
             visit.require(call.scopes)
 
-    def _count(self, visit: Visit) -> None:
+    def _count(self, request: web.Request, visit: Visit) -> None:
+        principal = visit.principal
+        if not principal.id:
+            visit.address = self._addresses.of(request)
         try:
-            limit = self._limits.enter(visit.principal, visit.address)
+            limit = self._limits.enter(principal, visit.address)
         except ProblemError:
-            self._figures.rate_limited(visit.principal.id)
+            self._figures.rate_limited(principal.id)
             raise
         if limit is not None:
             visit.headers.update(limit)
+
+    def _note(self, call: Call, request: web.Request, status: int, duration_s: float, visit: Visit) -> None:
+        self._journalist.line(
+            call=call.path,
+            method=request.method,
+            status=status,
+            duration_s=duration_s,
+            request_id=visit.request_id,
+            principal_id=visit.principal.id,
+            event_id=visit.event_id,
+            batch=visit.batch,
+            remote=visit.address or self._addresses.of(request),
+        )
+
+
+def complete(response: web.StreamResponse, visit: Visit) -> None:
+    """Give an answer the headers that every answer has, unless it was made with them."""
+    headers = response.headers
+    if "X-Request-ID" in headers:
+        return
+    if "Vary" in headers and "Vary" in visit.headers:
+        visit.headers["Vary"] += f", {headers['Vary']}"
+    headers.update(visit.headers)
 
 
 def _answer_to(failure: Exception, request: web.Request, visit: Visit) -> web.StreamResponse:
@@ -159,4 +177,4 @@ def _answer_to(failure: Exception, request: web.Request, visit: Visit) -> web.St
         case _:
             log.error("%s %s failed", request.method, request.path, exc_info=failure)
             problem = ProblemError("internal_error", "We could not handle this; it has been logged.")
-    return problem.response(visit.request_id)
+    return problem.response(visit.request_id, visit.headers)

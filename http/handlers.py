@@ -114,4 +114,7 @@ def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None =
 
 def response(status: int, body: wire.Body, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer in JSON."""
-    return web.Response(body=wire.encode(body), status=status, content_type=_JSON, headers=headers)
+    all_headers = {**current().headers, "Content-Type": _JSON}
+    if headers is not None:
+        all_headers.update(headers)
+    return web.Response(body=wire.encode(body), status=status, headers=all_headers)

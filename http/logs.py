@@ -106,6 +106,25 @@ class RequestLog:
         self._of_status: dict[int, _OfStatus] = {}
         self.skipped = 0
 
+    def is_due(self, status: int) -> bool:
+        """Whether a request that was answered like this is to have its line; if not, it is counted."""
+        of_status = self._of_status.get(status)
+        if of_status is None:
+            of_status = self._begin(status)
+        if not of_status.logged:
+            return False
+        now = self._clock()
+        if now >= of_status.second_ends:
+            of_status.second_ends = now + 1.0
+            of_status.left = self._lines_per_s
+        if of_status.left > 0:
+            of_status.left -= 1
+        elif status != ALWAYS:
+            of_status.skipped += 1
+            self.skipped += 1
+            return False
+        return True
+
     def line(
         self,
         call: str,
@@ -118,26 +137,10 @@ class RequestLog:
         batch: int | None,
         remote: str,
     ) -> None:
-        """Say how one request was answered.
+        """Say how a request was answered whose line is due.
 
-        `call` is the template of its path; `batch` numbers the commit. A line that is left out costs a third
-        of a microsecond, one that is logged some ten.
+        `call` is the template of its path; `batch` numbers the commit. Some ten microseconds.
         """
-        of_status = self._of_status.get(status)
-        if of_status is None:
-            of_status = self._begin(status)
-        if not of_status.logged:
-            return
-        now = self._clock()
-        if now >= of_status.second_ends:
-            of_status.second_ends = now + 1.0
-            of_status.left = self._lines_per_s
-        if of_status.left > 0:
-            of_status.left -= 1
-        elif status != ALWAYS:
-            of_status.skipped += 1
-            self.skipped += 1
-            return
         fields: dict[str, str | int | float | None] = {
             "method": method,
             "route": call,
@@ -148,6 +151,7 @@ class RequestLog:
             "batch": batch,
             "remote": remote,
         }
+        of_status = self._of_status[status]
         if of_status.skipped:
             fields["skipped"] = of_status.skipped
             of_status.skipped = 0

@@ -132,13 +132,13 @@ class ProblemError(Exception):
             **self.more,
         }
 
-    def response(self, request_id: str) -> web.Response:
-        """The document, under the request's id."""
+    def response(self, request_id: str, headers: Mapping[str, str] | None = None) -> web.Response:
+        """The document, under the request's id; with these headers, or those that every answer has."""
         return web.Response(
             body=self._body(request_id),
             status=self.status,
             content_type=_MEDIA_TYPE,
-            headers=self._headers(request_id),
+            headers=self._headers(headers or headers_of_all(request_id)),
         )
 
     def unasked(self) -> bytes:
@@ -150,7 +150,7 @@ class ProblemError(Exception):
             "Content-Length": str(len(body)),
             "Date": formatdate(usegmt=True),
             "Connection": "close",
-            **self._headers(request_id),
+            **self._headers(headers_of_all(request_id)),
         }
         lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
@@ -159,8 +159,8 @@ class ProblemError(Exception):
     def _body(self, request_id: str) -> bytes:
         return msgspec.json.encode(self.document(request_id))
 
-    def _headers(self, request_id: str) -> dict[str, str]:
-        headers = {**headers_of_all(request_id), **(self.headers or {})}
+    def _headers(self, of_all: Mapping[str, str]) -> dict[str, str]:
+        headers = {**of_all, **(self.headers or {})}
         if self.code in RETRY_AFTER_S:
             headers["Retry-After"] = str(random.choice(RETRY_AFTER_S[self.code]))  # noqa: S311 - no secret
         return headers

@@ -28,7 +28,9 @@ _TRACEPARENT = re.compile(
 
 
 class Visit:
-    """The one request. `event_id` and `batch` stay None where there was none, or several."""
+    """The one request. `event_id` and `batch` stay None where there was none, or several; `address` stays ""
+    for whoever has said who they are; `headers` are those of every answer.
+    """
 
     __slots__ = ("address", "batch", "event_id", "headers", "principal", "request_id")
 

@@ -403,7 +403,7 @@ def _order_fields(event_id: EventId, order: Order, version: int, position: int |
         str(event_id),
         order.customer,
         order.quantity,
-        order.status.value,
+        order.status,
         version,
         rfc3339(order.created_at),
         UNSET if position is None else position,

@@ -33,6 +33,10 @@ class Nobody:
     def rate_limited(self, principal_id: str) -> None:
         """Whoever it was."""
 
+    def is_due(self, status: int) -> bool:
+        """Nothing is."""
+        return False
+
     def line(self, **what: Any) -> None:
         """Whatever there is to say."""
 

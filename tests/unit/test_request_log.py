@@ -32,7 +32,8 @@ def say(log: RequestLog, status: int = 201, times: int = 1, **more: Any) -> None
         "event_id": 7, "batch": 3, "remote": "192.0.2.7", **more,
     }  # fmt: skip
     for _ in range(times):
-        log.line(status=status, **fields)
+        if log.is_due(status):
+            log.line(status=status, **fields)
 
 
 def numbers(written: Log) -> list[tuple[int, int]]:
