@@ -22,11 +22,12 @@ ANONYMOUS = Rate(100, 1)
 class _Bucket:
     """One caller's. `full_at_s` is when it will be full again: in the past, if it is."""
 
-    __slots__ = ("each_s", "full_at_s", "policy", "rate", "spread_s")
+    __slots__ = ("each_s", "full_at_s", "half_s", "policy", "rate", "spread_s")
 
     def __init__(self, rate: Rate, now_s: float) -> None:
         self.rate = rate
         self.each_s = rate.seconds / rate.requests  # for one token to flow in
+        self.half_s = rate.seconds / 2 + 1e-9
         self.spread_s = rate.seconds - self.each_s + 1e-9  # what may be missing for one to be left
         self.policy = f'"default";q={rate.requests};w={rate.seconds}'
         self.full_at_s = now_s
@@ -51,7 +52,8 @@ class RateLimits:
         self._buckets: dict[str, _Bucket] = {}
 
     def enter(self, principal: Principal, address: str) -> dict[str, str] | None:
-        """Take one token of the caller's; the headers that say what is left, None if there is no limit.
+        """Take one token of the caller's; the headers that say what is left, once that is less than half: two
+        more headers would cost every answer 4 us.
 
         Raises ProblemError 429, before anything is done, when there is none.
         """
@@ -67,7 +69,7 @@ class RateLimits:
             raise _limited(bucket, missing_s)
         missing_s += bucket.each_s
         bucket.full_at_s = now_s + missing_s
-        return bucket.headers(missing_s)
+        return bucket.headers(missing_s) if missing_s > bucket.half_s else None
 
     def spend(self, principal: Principal, address: str, tokens: int) -> None:
         """Take more, even what is not there yet: a batch counts as its commands do, but afterwards."""

@@ -74,7 +74,7 @@ RETRY_AFTER_S = {
 _MEDIA_TYPE = "application/problem+json"
 
 
-_PROCESS = secrets.token_hex(10)
+_PROCESS = secrets.token_hex(6)
 _numbers = itertools.count()
 
 

@@ -20,7 +20,7 @@ from tests.support import documented
 from tests.support.people import as_bearer
 from tests.support.server import Reply, Server
 
-OURS = re.compile(r"[1-9][0-9]*-[0-9a-f-]{36}|[0-9-]{10}T[0-9:.]{15}Z|[0-9a-f]{32}")
+OURS = re.compile(r"[1-9][0-9]*-[0-9a-f-]{36}|[0-9-]{10}T[0-9:.]{15}Z|[0-9a-f]{24}")
 """What is another each time: order ids, times and request ids."""
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}

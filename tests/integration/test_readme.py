@@ -15,7 +15,7 @@ from tests.support.server import Server
 
 README = Path(__file__).parents[2] / "README.md"
 ORDER = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
-ID = re.compile(rf'{ORDER}|(?<="requestId":")[0-9a-f]{{32}}')
+ID = re.compile(rf'{ORDER}|(?<="requestId":")[0-9a-f]{{24}}')
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
