@@ -5,7 +5,7 @@ tickets is here. Called on the event loop.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from boxoffice.actors.messages import (
     Adjusted,
@@ -41,12 +41,12 @@ from boxoffice.actors.messages import (
     Waitlisted,
     WaitlistFull,
 )
-from boxoffice.actors.values import CustomerId, EventId, OrderStatus
+from boxoffice.actors.values import CustomerId, EventId, OrderStatus, Value
 from boxoffice.http import wire
 from boxoffice.http.problems import ProblemError
 
 
-class Reply(NamedTuple):
+class Reply(Value, frozen=True):
     """A status and a body, and what else the headers are to say."""
 
     status: int

@@ -86,19 +86,32 @@ async def read_json(request: web.BaseRequest) -> bytes:
 
     What is compressed is refused: 64 KiB of it may be 64 MiB, inflated on the event loop.
     """
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    headers = request.headers
+    if "Content-Encoding" in headers and headers["Content-Encoding"].lower() != "identity":
         raise ProblemError("unsupported_media_type", "Send the body as it is, without a `Content-Encoding`.")
-    declared = request.headers.get("Content-Type", "")
+    declared = headers.get("Content-Type", "")
     if declared != _JSON and declared.partition(";")[0].strip().lower() != _JSON:
         raise ProblemError("unsupported_media_type", f"Send JSON, and say so: `Content-Type: {_JSON}`.")
     try:
+        if request.content.is_eof():  # as a rule it has come whole, in one piece with the headers
+            return _not_too_large(request, request.content.read_nowait())
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise ProblemError("body_too_large", f"A body may have {request.client_max_size} bytes.") from None
+        raise _too_large(request) from None
     except RuntimeError as error:  # aiohttp's, if the client had gone before anybody read
         if request.transport is None:
             raise ConnectionResetError("the client has gone") from error
         raise
+
+
+def _not_too_large(request: web.BaseRequest, body: bytes) -> bytes:
+    if len(body) > request.client_max_size:
+        raise _too_large(request)
+    return body
+
+
+def _too_large(request: web.BaseRequest) -> ProblemError:
+    return ProblemError("body_too_large", f"A body may have {request.client_max_size} bytes.")
 
 
 def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -114,7 +127,8 @@ def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None =
 
 def response(status: int, body: wire.Body, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer in JSON."""
-    all_headers = {**current().headers, "Content-Type": _JSON}
+    all_headers = current().headers.copy()
+    all_headers["Content-Type"] = _JSON
     if headers is not None:
         all_headers.update(headers)
     return web.Response(body=wire.encode(body), status=status, headers=all_headers)

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 from aiohttp import web
+from multidict import CIMultiDict
 
 STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not JSON"),
@@ -83,9 +84,14 @@ def new_request_id() -> str:
     return f"{_PROCESS}{next(_numbers):012x}"
 
 
-def headers_of_all(request_id: str) -> dict[str, str]:
+_OF_ALL = CIMultiDict({"X-Content-Type-Options": "nosniff", "Server": "boxoffice"})
+
+
+def headers_of_all(request_id: str) -> CIMultiDict[str]:
     """What every answer says, whatever it is."""
-    return {"X-Request-ID": request_id, "X-Content-Type-Options": "nosniff", "Server": "boxoffice"}
+    headers = _OF_ALL.copy()
+    headers["X-Request-ID"] = request_id
+    return headers
 
 
 class FieldError(msgspec.Struct, frozen=True):
