@@ -42,6 +42,7 @@ MAY_IMPORT = {
         "aiohttp",
         "msgspec",
         "uuid_utils",
+        "multidict",
         "cyclopts",
         "rich",
         "structlog",
