@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_the_tour_answers_exactly_what_the_readme_shows(own_server: Server) -> N
         for theirs, ours in zip(ID.findall(shown), ID.findall(answer), strict=True):
             assert given.setdefault(theirs, ours) == ours
         assert TIME.sub("a time", answer) == TIME.sub("a time", translate(shown, given))
+
+
+def test_the_python_example_prints_what_the_readme_says(own_server: Server) -> None:
+    example, shown = re.findall(
+        r"```python\n(.*?)```\n\nIt prints:\n\n```\n(.*?)```", README.read_text(), re.DOTALL
+    )[0]
+    program = example.replace("http://localhost:3000", own_server.url)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == shown
 
 
 def translate(text: str, given: dict[str, str]) -> str:
