@@ -9,8 +9,10 @@ import gc
 import logging
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, NamedTuple
+
+from aiohttp import web
 
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
@@ -83,6 +85,19 @@ class Ground(NamedTuple):
     bound: socket.socket
 
 
+class House(NamedTuple):
+    """What is behind the door."""
+
+    bridge: Bridge
+    directory: Directory
+    journal: GroupCommitJournal
+    reading: DatabaseReading
+    replies: DatabaseReplies
+    api_keys: DatabaseApiKeys
+    lag: LoopLag
+    connections: set[Connection]
+
+
 async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]) -> None:
     """Rebuild the events, call `ready`, serve until SIGTERM or SIGINT. Raises StartupError, ListenError."""
     engines = ground.engines
@@ -94,41 +109,15 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
     journal = GroupCommitJournal(engines.journal_connection, bridge)
     recovery = DatabaseRecovery(engines.loading)
     directory = Directory(dispatcher, journal, recovery, bridge, time.monotonic, Bounds())
+    reading, replies = DatabaseReading(engines.reading), DatabaseReplies(engines.reading)
+    house = House(bridge, directory, journal, reading, replies, api_keys, LoopLag(), set())
     dispatcher.start()
     journal.start()
     try:
         rebuild(DatabaseRecovery(engines.starting), directory)
         engines.starting.dispose()
         bridge.open(directory)
-        reading, replies = DatabaseReading(engines.reading), DatabaseReplies(engines.reading)
-        desk, keys, limits = Desk(bridge, reading, replies), Keys(bridge, replies), rate_limits(settings)
-        figures, lag, connections = RequestFigures(), LoopLag(), set[Connection]()
-        request_log = RequestLog(settings.log_requests_per_second)
-        handlers = {
-            **Handlers(desk, keys).handlers(),
-            **Batches(desk, keys, limits).handlers(),
-            **Reads(bridge, desk, reading, clock).handlers(),
-            **KeyCalls(bridge, desk, api_keys, ring).handlers(),
-            **Health(bridge, reading, lag, connections).handlers(),
-            **Metrics(
-                figures, journal.figures, directory, lag, connections, lambda: request_log.skipped
-            ).handlers(),
-            **Documents().handlers(),
-        }
-        access = Access(ring, tokens, clock, public_status=settings.public_status)
-        addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
-        door = Door(access, limits, addresses, cors, figures, request_log)
-        care: list[Coroutine[Any, Any, None]] = [
-            prune(bridge, replies),
-            watch_owners(bridge, reading),
-            watch_keys(api_keys, ring),
-            lag.watch(),
-        ]
-        if tokens is not None:
-            care.append(tokens.watch())
-        if ground.postgres is not None:
-            care.append(revive(ground.postgres))
-        tasks = [asyncio.create_task(each) for each in care]
+        tasks = [asyncio.create_task(each) for each in care(ground, house, ring, tokens)]
 
         async def drain() -> None:
             for task in tasks:
@@ -137,18 +126,62 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
                 log.warning("some requests were not answered in time")
 
         await server.serve(
-            application(handlers, door),
+            front(settings, house, ring, tokens),
             ground.bound,
             ready=ready,
             drain=drain,
             connections_max=settings.max_connections,
-            open_connections=connections,
+            open_connections=house.connections,
         )
     finally:
         directory.stop()
         dispatcher.stop(timeout_s=1.0)
         journal.stop(timeout_s=1.0)
         bridge.close()
+
+
+def front(
+    settings: ServeSettings, house: House, ring: KeyRing, tokens: CustomerTokens | None
+) -> web.Application:
+    """The door, and behind it a handler for each call."""
+    bridge, reading = house.bridge, house.reading
+    desk, keys = Desk(bridge, reading, house.replies), Keys(bridge, house.replies)
+    figures, request_log = RequestFigures(), RequestLog(settings.log_requests_per_second)
+    limits = rate_limits(settings)
+    access = Access(ring, tokens, clock, public_status=settings.public_status)
+    addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
+    metrics = Metrics(
+        figures,
+        house.journal.figures,
+        house.directory,
+        house.lag,
+        house.connections,
+        lambda: request_log.skipped,
+    )
+    handlers = {
+        **Handlers(desk, keys).handlers(),
+        **Batches(desk, keys, limits).handlers(),
+        **Reads(bridge, desk, reading, clock).handlers(),
+        **KeyCalls(bridge, desk, house.api_keys, ring).handlers(),
+        **Health(bridge, reading, house.lag, house.connections).handlers(),
+        **metrics.handlers(),
+        **Documents().handlers(),
+    }
+    return application(handlers, Door(access, limits, addresses, cors, figures, request_log))
+
+
+def care(
+    ground: Ground, house: House, ring: KeyRing, tokens: CustomerTokens | None
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What is looked after, as long as it runs."""
+    yield prune(house.bridge, house.replies)
+    yield watch_owners(house.bridge, house.reading)
+    yield watch_keys(house.api_keys, ring)
+    yield house.lag.watch()
+    if tokens is not None:
+        yield tokens.watch()
+    if ground.postgres is not None:
+        yield revive(ground.postgres)
 
 
 # --- what it is told -----------------------------------------------------------------------------

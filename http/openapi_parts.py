@@ -41,7 +41,7 @@ HEADERS: dict[str, Part] = {
         "example": 2,
     },
     "RateLimit": _header(
-        "Requests left (`r`), and seconds until all are there again (`t`); without a limit, none.",
+        "Requests left (`r`), and seconds until all are there again (`t`); once less than half are left.",
         '"default";r=87;t=1',
     ),
     "RateLimit-Policy": _header("So many requests (`q`) in so many seconds (`w`).", '"default";q=100;w=1'),

@@ -388,7 +388,7 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
     "rate_limited": ProblemType(
         "The caller has asked more often than they may: `RateLimit-Policy` says how often that is, and"
         " `RateLimit` what is left of it. Refused before anything was done, so no key was used up.",
-        "Wait. Send several commands at once with `/batch`, watch an event by its `ETag`.",
+        "Wait, and ask less often. Whoever runs the server can give an API key a limit of its own.",
         SOON,
         "100 requests in 1 s are allowed; nothing was changed, and the same request is welcome in 1 s.",
     ),
