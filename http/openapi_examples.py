@@ -304,7 +304,7 @@ STORY: tuple[Step, ...] = (
                         "status": 422,
                         "detail": "The body is not what this call takes.",
                         "code": "invalid_request",
-                        "requestId": "01a21439d001740fa91a0c05ac4e624b",
+                        "requestId": "01a21439d001740fa91a0c05",
                         "errors": [
                             {
                                 "pointer": "/commands/2/orderId",

@@ -21,7 +21,7 @@ def _header(description: str, example: str, **schema: Any) -> Part:
 
 HEADERS: dict[str, Part] = {
     "X-Request-ID": {
-        **_header("The request's id, its own or a new one.", "01a21439cf4a71dba170d9e88f3a58f1"),
+        **_header("The request's id, its own or a new one.", "01a21439cf4a71dba170d9e8"),
         "required": True,
     },
     "ETag": _header("What `If-None-Match` takes; an event's begins with its version.", '"4-open"'),

@@ -134,7 +134,7 @@ def example(code: str) -> dict[str, Any]:
         "status": status,
         "detail": of.detail,
         "code": code,
-        "requestId": "01a21439cf4a71dba170d9e88f3a58f1",
+        "requestId": "01a21439cf4a71dba170d9e8",
         **of.members,
     }
 
