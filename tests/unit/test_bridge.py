@@ -213,6 +213,25 @@ async def test_an_event_that_cannot_be_asked_is_told_and_the_others_go_on(
     assert crossing.directory.in_flight == 0
 
 
+async def test_an_event_that_cannot_be_settled_keeps_nobody_waiting(
+    crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle = crossing.directory.settle
+
+    def settle_but_one(settled: Settled) -> None:
+        if settled.lease.event_id == EVENT:
+            raise MemoryError
+        settle(settled)
+
+    monkeypatch.setattr(crossing.directory, "settle", settle_but_one)
+    asked = [crossing.ask(EVENT), crossing.ask(OTHER)]
+    crossing.commit(*await crossing.entries(2))
+    async with asyncio.timeout(PATIENCE_S):
+        answers = await asyncio.gather(*asked)
+    assert [type(answer) for answer in answers] == [Booked, Booked]
+    assert crossing.directory.in_flight == 1, "what could not be taken note of is not"
+
+
 def test_nobody_can_ask_before_it_is_open() -> None:
     loop = asyncio.new_event_loop()
     try:

@@ -354,6 +354,22 @@ def test_a_failure_in_on_failure_is_survived(one_thread: Dispatcher) -> None:
     assert not ref.is_alive()
 
 
+def test_a_turn_that_fails_between_two_actors_is_taken_again(one_thread: Dispatcher) -> None:
+    """For lack of memory, say: the thread is for all of them."""
+    tries: list[int] = []
+    done = threading.Event()
+
+    def turn() -> None:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise MemoryError
+        done.set()
+
+    one_thread.ready(turn)
+    assert done.wait(PATIENCE_S)
+    assert tries == [0, 1, 2]
+
+
 def test_what_is_left_in_the_inbox_of_a_failed_actor_is_left_behind_in_order(one_thread: Dispatcher) -> None:
     actor, ref = recorder(one_thread)
     gate = Gate()
