@@ -12,6 +12,8 @@ from boxoffice.actors.ports import Clock
 from boxoffice.actors.principals import ApiKey, Principal, Scope
 from boxoffice.actors.values import CustomerId, Instant
 from boxoffice.http.catalogue import Call
+from boxoffice.http.origin import may_be_a_site
+from boxoffice.http.problems import ProblemError
 from boxoffice.http.tokens import TokenError
 from boxoffice.http.visit import ANYBODY, STRANGER, unauthenticated
 
@@ -40,8 +42,11 @@ class Tokens(Protocol):
 class Access:
     """Without any key, nor tokens, everybody is welcome; whether that is wise was decided at the start."""
 
-    def __init__(self, ring: Ring, tokens: Tokens | None, clock: Clock, *, public_status: bool) -> None:
+    def __init__(
+        self, ring: Ring, tokens: Tokens | None, clock: Clock, *, public_status: bool, local_only: bool
+    ) -> None:
         self._ring = ring
+        self._local_only = local_only
         self._tokens = tokens
         self._clock = clock
         self._public_status = public_status
@@ -50,7 +55,7 @@ class Access:
         """Who asks. Raises ProblemError 401 for whoever presents what is not good."""
         given = request.headers.getall("Authorization", None)
         if given is None:
-            return ANYBODY if self._ring.is_open and self._tokens is None else STRANGER
+            return self._anybody(request) if self._ring.is_open and self._tokens is None else STRANGER
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or not token or scheme.lower() != "bearer":
             raise unauthenticated(
@@ -63,6 +68,17 @@ class Access:
     def is_public(self, call: Call) -> bool:
         """Whether a call is open to strangers by the operator's wish."""
         return self._public_status and call.name == "status"
+
+    def _anybody(self, request: web.BaseRequest) -> Principal:
+        """Whoever asks from this machine, but for pages that others have brought here."""
+        host = request.headers.get("Host", "")
+        if self._local_only and may_be_a_site(host):
+            raise ProblemError(
+                "forbidden",
+                "Without any API key this machine alone is served, and under no name that may be somebody's"
+                " site. Make a key (`boxoffice keys create`), or give --insecure.",
+            )
+        return ANYBODY
 
     def _holder(self, token: str) -> Principal:
         key = self._ring.find(token, self._clock())

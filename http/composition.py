@@ -148,7 +148,9 @@ def front(
     desk, keys = Desk(bridge, reading, house.replies), Keys(bridge, house.replies)
     figures, request_log = RequestFigures(), RequestLog(settings.log_requests_per_second)
     limits = rate_limits(settings)
-    access = Access(ring, tokens, clock, public_status=settings.public_status)
+    access = Access(
+        ring, tokens, clock, public_status=settings.public_status, local_only=not settings.insecure
+    )
     addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
     metrics = Metrics(
         figures,

@@ -61,6 +61,21 @@ def network_of(address: str) -> str:
     return address if parsed is None else str(parsed)
 
 
+LOCAL = ("localhost", "local", "internal", "test")
+"""Names that nobody can register for a site of theirs."""
+
+
+@lru_cache(maxsize=1024)
+def may_be_a_site(host: str) -> bool:
+    """Whether a `Host` is the name of somebody's site, and not an address, nor a name for this machine.
+
+    A page can have its own name lead here (DNS rebinding), and its browser then lets it ask what it wants.
+    """
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    name = name.strip("[]").rstrip(".").lower()
+    return "." in name and name.rpartition(".")[2] not in LOCAL and _parsed(name) is None
+
+
 def _address_in(hop: str) -> str | None:
     """The address in one entry, which may have a port; None if that is none."""
     if hop.startswith("["):

@@ -96,6 +96,43 @@ def test_what_anybody_may_use_stays_on_this_machine(database_url: str, options: 
     assert "--insecure" in ended.err
 
 
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:3000", "127.0.0.1.evil.example", "EVIL.example."]
+)
+def test_pages_that_have_their_name_lead_here_are_not_anybody(server: Server, host: str) -> None:
+    """DNS rebinding: for the browser, such a page asks its own site."""
+    event = server.event()
+    body = json.dumps({"eventId": event}).encode()
+    reply = server.send("POST", "/close", body, {**JSON, "Host": host})
+    assert (reply.status, reply.document["code"]) == (403, "forbidden")
+    assert server.status(event)["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "localhost:3000",
+        "127.0.0.1:3000",
+        "[::1]:3000",
+        "[::ffff:127.0.0.1]",
+        "box.localhost",
+        "boxoffice",
+        "10.0.0.1",
+    ],
+)
+def test_this_machine_has_many_names(server: Server, host: str) -> None:
+    assert server.send("GET", "/events", None, {"Host": host}).status == 200
+
+
+def test_with_keys_or_insecure_any_name_will_do(database_url: str) -> None:
+    server = Server("--database-url", database_url, "--insecure")
+    assert server.send("GET", "/events", None, {"Host": "tickets.example"}).status == 200
+    key = as_bearer(api_key(database_url, Scope.READ))
+    until(server, 200, {**key, "Host": "tickets.example"})
+    server.stop()
+
+
 @pytest.mark.parametrize("how", ["a key", "tokens", "insecure"])
 def test_it_may_listen_elsewhere(database_url: str, how: str) -> None:
     if how == "a key":

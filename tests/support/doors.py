@@ -43,5 +43,5 @@ class Nobody:
 
 def open_door() -> Door:
     """One of those."""
-    access = Access(NoKeys(), None, lambda: Instant(0), public_status=False)
+    access = Access(NoKeys(), None, lambda: Instant(0), public_status=False, local_only=False)
     return Door(access, UNLIMITED, Addresses(), Cors(), Nobody(), Nobody())
