@@ -114,7 +114,7 @@ async def one_buyer(crowd: Crowd, events: list[str], seed: int) -> None:
 @pytest.mark.parametrize("events", [1, 8])
 async def test_everything_is_asked_for_at_once(server: Server, events: int) -> None:
     made = [
-        server.event(tickets=20, waitlistMode=mode, offerSeconds=1, maxPerCustomer=9, waitlistLimit=30)
+        server.event(tickets=20, waitlistMode=mode, offerSeconds=1, maxPerCustomer=5, waitlistLimit=30)
         for mode in ("book", "offer") * events
     ]
     async with crowd(server) as clients:
