@@ -76,7 +76,10 @@ class Batches:
         for position, entry in enumerate(entries):
             own = None if key is None else msgspec.structs.replace(key, position=position)
             begun.append(await self._begin(entry, _pointer(position), own, answered.get(position)))
-        return ResultsBody([await self._result(each) for each in begun])
+        results = ResultsBody([await self._result(each) for each in begun])
+        if len({event_id for event_id, _ in begun}) > 1:
+            current().event_id = None  # the log names one event or none
+        return results
 
     async def _begin(self, entry: _Entry, at: str, key: Key | None, before: Answer | None) -> _Begun:
         try:

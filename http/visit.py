@@ -28,8 +28,8 @@ _TRACEPARENT = re.compile(
 
 
 class Visit:
-    """The one request. `event_id` and `batch` stay None where there was none, or several; `address` stays ""
-    for whoever has said who they are; `headers` are those of every answer.
+    """The one request. `event_id` is None where it is about none, or several; `batch` is the last commit that
+    it waited for; `address` stays "" for whoever has said who they are; `headers` are those of every answer.
     """
 
     __slots__ = ("address", "batch", "event_id", "headers", "principal", "request_id")

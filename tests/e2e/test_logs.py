@@ -139,6 +139,16 @@ def test_a_request_is_logged_with_all_that_is_known_of_it(own_server: Server) ->
     assert "hunter2" not in "".join(own_server.said)
 
 
+def test_a_batch_is_about_its_event_if_there_is_one(own_server: Server) -> None:
+    first, second = own_server.event(), own_server.event()
+    for events in ([first, first], [first, second]):
+        commands = [{"do": "book", "eventId": event, "userId": "alice"} for event in events]
+        assert own_server.post("/batch", commands=commands)[0] == 200
+    *_, of_one, of_two = requests(own_server)
+    assert (of_one["eventId"], of_two["eventId"]) == (first, None)
+    assert of_two["batch"] > of_one["batch"] > 0
+
+
 def test_of_many_requests_some_are_logged_and_the_others_counted(database_url: str) -> None:
     server = Server("--database-url", database_url, env={"BOXOFFICE_LOG_REQUESTS_PER_SECOND": "1"})
     for _ in range(200):
