@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
@@ -19,6 +20,9 @@ from boxoffice.http.openapi_texts import NDJSON
 from boxoffice.http.problem_types import PROBLEM_TYPES
 
 OF_ALL_PROBLEMS = {"type", "title", "status", "detail", "code", "requestId"}
+_AUTHORITY = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
+"""What stands before the path when a request is made as if by way of a proxy."""
+
 OF_NO_CALL = {"not_found": 404, "method_not_allowed": 405}
 """What is answered where there is no call."""
 
@@ -62,8 +66,9 @@ def _paths() -> list[tuple[re.Pattern[str], str]]:
 
 def path_of(target: str) -> str | None:
     """The path of the document that a request's target is about."""
-    asked = target.partition("#")[0].partition("?")[0]
-    return next((path for pattern, path in _paths() if pattern.fullmatch(asked)), None)
+    asked = _AUTHORITY.sub("", target).partition("#")[0].partition("?")[0]
+    every = (asked, unquote(asked))
+    return next((path for pattern, path in _paths() if any(map(pattern.fullmatch, every))), None)
 
 
 @cache
