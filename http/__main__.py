@@ -69,6 +69,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
     writer = logs.configure(settings.log_level, settings.log_format)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _warn_of_unknown_variables()
+    refuse_contradictions(settings)
     _arm_failpoints()
     # Until the event loop listens for them, they end us by way of every `finally`.
     for number in server.STOP_SIGNALS:
