@@ -10,7 +10,7 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
-from boxoffice.http.app import application
+from boxoffice.http.app import BODY_SIZE_MAX, application
 from boxoffice.http.batch import Batches
 from boxoffice.http.catalogue import BY_NAME
 from boxoffice.http.desk import Desk
@@ -209,5 +209,19 @@ async def test_a_header_that_is_no_text_is_no_mistake_of_ours(
     async with asyncio.timeout(PATIENCE_S):
         answered = await reader.read()
     assert answered.startswith(b"HTTP/1.1 %d " % status)
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("more", [0, 1])
+async def test_a_body_that_comes_whole_and_at_once_is_measured_too(front: Front, more: int) -> None:
+    """Server and client share the event loop: when the server reads, all of it is there."""
+    body = b'{"orderId": "7-none"}'.ljust(BODY_SIZE_MAX + more)
+    reader, writer = await asyncio.open_connection("127.0.0.1", cast("int", front.client.port))
+    start = b"POST /confirm HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    writer.write(start + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+    async with asyncio.timeout(PATIENCE_S):
+        answered = await reader.read()
+    assert answered.startswith(b"HTTP/1.1 413 " if more else b"HTTP/1.1 404 ")
     writer.close()
     await writer.wait_closed()
