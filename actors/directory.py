@@ -110,6 +110,8 @@ class Directory:
         self._timer = ExpiryTimer()
         self._chance = chance or Random()  # noqa: S311 - how long to wait is no secret
         self._looked_at: set[EventId] = set()
+        self._watched: set[EventId] = set()
+        self._moved: set[EventId] = set()
         self._shut: dict[EventId, Shut] = {}
         self._failures: dict[EventId, Troubles] = {}
         self._losses: dict[EventId, Troubles] = {}
@@ -168,6 +170,19 @@ class Directory:
             return None
         self._looked_at.add(event_id)
         return resident.status
+
+    def watch(self, event_id: EventId) -> None:
+        """From now on, `moved` is to name this event when it has moved."""
+        self._watched.add(event_id)
+
+    def unwatch(self, event_id: EventId) -> None:
+        """No more."""
+        self._watched.discard(event_id)
+
+    def moved(self) -> set[EventId]:
+        """Which of the watched events have a new committed status since the last time."""
+        moved, self._moved = self._moved, set()
+        return moved
 
     def refusal(self, event_id: EventId) -> Answer | None:
         """What those are told who only look at an event that is shut, until it has been loaded again.
@@ -330,6 +345,8 @@ class Directory:
     def _commit(self, resident: Resident, status: EventStatus, live_orders: int) -> None:
         """Take note of what is durable of an event."""
         resident.status = status
+        if status.event_id in self._watched:
+            self._moved.add(status.event_id)
         self._live_orders += live_orders - resident.live_orders
         resident.live_orders = live_orders
 

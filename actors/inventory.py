@@ -78,6 +78,7 @@ from boxoffice.actors.messages import (
     Initialize,
     Initialized,
     LimitExceeded,
+    Look,
     NotExtended,
     NotHeld,
     OrderAmbiguous,
@@ -85,6 +86,7 @@ from boxoffice.actors.messages import (
     QuantityExceeded,
     SalesClosed,
     SalesNotOpen,
+    Seen,
     SoldOut,
     TermsContradictory,
     Tick,
@@ -254,6 +256,8 @@ class Inventory:
                 return self._cancel_for(command, now)
             case Find():
                 return self._find(command)
+            case Look():
+                return self._look(command)
             case Tick():
                 return self._tick(now)
             case Adjust():
@@ -395,6 +399,14 @@ class Inventory:
         if order is None:
             return Decision((), OrderUnknown(self._version))
         return Decision((), Found(order, self._orders.position(order), self._version))
+
+    def _look(self, command: Look) -> Decision:
+        orders, version = self._orders, self._version
+        found = [
+            None if order is None else Found(order, orders.position(order), version)
+            for order in map(orders.get, command.order_ids)
+        ]
+        return Decision((), Seen(tuple(found), version))
 
     def _tick(self, now: Instant) -> Decision:
         expired = self._first_overdue(now)

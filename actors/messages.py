@@ -118,12 +118,18 @@ class Find(Value, frozen=True, gc=False):
     on_behalf_of: CustomerId | None = None
 
 
+class Look(Value, frozen=True, gc=False):
+    """Show many orders at once, as `Find` does each of them. Changes nothing."""
+
+    order_ids: tuple[OrderId, ...]
+
+
 class Tick(Value, frozen=True, gc=False):
     """Time has passed: let go of the hold or offer that is overdue the longest, if one is."""
 
 
 Command: TypeAlias = (
-    Initialize | Book | Hold | Confirm | Extend | Cancel | CancelFor | Adjust | Close | Find | Tick
+    Initialize | Book | Hold | Confirm | Extend | Cancel | CancelFor | Adjust | Close | Find | Look | Tick
 )
 
 # --- answers of the inventory: it was done -------------------------------------------------------
@@ -210,6 +216,13 @@ class Found(_Answer, frozen=True, gc=False):
 
     order: Order
     position: int | None
+    version: int
+
+
+class Seen(_Answer, frozen=True, gc=False):
+    """The orders that were looked for, in that order; None for one that is not live."""
+
+    orders: tuple[Found | None, ...]
     version: int
 
 
@@ -378,6 +391,7 @@ Answer: TypeAlias = (
     | Adjusted
     | Closed
     | Found
+    | Seen
     | Ticked
     | SoldOut
     | WaitlistFull

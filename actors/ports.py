@@ -187,6 +187,9 @@ class Reading(Protocol):
     def status(self, event_id: EventId) -> EventStatus | None:
         """The event's numbers, or None if there is no such event."""
 
+    def statuses(self, event_ids: Sequence[EventId]) -> list[EventStatus]:
+        """The numbers of these events, in no order; what there is none of is left out."""
+
     def events(self, after: EventId, limit: int) -> list[EventStatus]:
         """The next `limit` events after this id, by id."""
 

@@ -65,13 +65,15 @@ class Principal(Value, frozen=True):
     """Whoever a request comes from.
 
     `id` is what idempotency keys belong to, and what the log names; `customer` is set for somebody who may
-    see and change only the orders of that customer.
+    see and change only the orders of that customer; `until` is when they stop being that, None if that is
+    found out in another way.
     """
 
     id: str
     scopes: frozenset[Scope]
     customer: CustomerId | None = None
     limit: Rate | None = None
+    until: Instant | None = None
 
 
 ALL_SCOPES = frozenset(Scope)

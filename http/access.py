@@ -10,8 +10,8 @@ from aiohttp import web
 
 from boxoffice.actors.ports import Clock
 from boxoffice.actors.principals import ApiKey, Principal, Scope
-from boxoffice.actors.values import CustomerId, Instant
-from boxoffice.http.catalogue import Call
+from boxoffice.actors.values import SECOND, CustomerId, Instant
+from boxoffice.http.catalogue import BY_NAME, Call
 from boxoffice.http.origin import may_be_a_site
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.tokens import TokenError
@@ -19,6 +19,12 @@ from boxoffice.http.visit import ANYBODY, STRANGER, unauthenticated
 
 CUSTOMER_SCOPES = frozenset((Scope.READ, Scope.SELL))
 """What customers may do with their own orders."""
+
+LISTENING = BY_NAME["liveStatus"], BY_NAME["live"]
+"""What browsers open without being able to send an `Authorization` with it."""
+
+PUBLIC = BY_NAME["status"], *LISTENING
+"""What the operator may open to strangers."""
 
 
 class Ring(Protocol):
@@ -31,6 +37,9 @@ class Ring(Protocol):
     def find(self, token: str, now: Instant) -> ApiKey | None:
         """The key that this is, unless it is no longer good."""
 
+    def holds(self, key_id: str, now: Instant) -> bool:
+        """Whether the key with this id is good."""
+
 
 class Tokens(Protocol):
     """Judges the tokens of customers."""
@@ -38,23 +47,43 @@ class Tokens(Protocol):
     def customer_of(self, token: str) -> CustomerId:
         """Whom it is for. Raises TokenError."""
 
+    def until_s(self, token: str) -> float:
+        """Until when one that is good will be, in seconds since 1970."""
+
+
+class Handshakes(Protocol):
+    """Knows whom it has given something that opens a connection."""
+
+    def use(self, handshake: str) -> Principal | None:
+        """Whom it lets in, this once."""
+
 
 class Access:
     """Without any key, nor tokens, everybody is welcome; whether that is wise was decided at the start."""
 
     def __init__(
-        self, ring: Ring, tokens: Tokens | None, clock: Clock, *, public_status: bool, local_only: bool
+        self,
+        ring: Ring,
+        tokens: Tokens | None,
+        handshakes: Handshakes,
+        clock: Clock,
+        *,
+        public_status: bool,
+        local_only: bool,
     ) -> None:
         self._ring = ring
         self._local_only = local_only
         self._tokens = tokens
+        self._handshakes = handshakes
         self._clock = clock
         self._public_status = public_status
 
-    def principal(self, request: web.BaseRequest) -> Principal:
+    def principal(self, request: web.BaseRequest, call: Call) -> Principal:
         """Who asks. Raises ProblemError 401 for whoever presents what is not good."""
         given = request.headers.getall("Authorization", None)
         if given is None:
+            if call in LISTENING and "handshake" in request.query:
+                return self._whose_handshake(request.query["handshake"])
             return self._anybody(request) if self._ring.is_open and self._tokens is None else STRANGER
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or not token or scheme.lower() != "bearer":
@@ -67,7 +96,16 @@ class Access:
 
     def is_public(self, call: Call) -> bool:
         """Whether a call is open to strangers by the operator's wish."""
-        return self._public_status and call.name == "status"
+        return self._public_status and call in PUBLIC
+
+    def is_welcome(self, principal: Principal, call: Call) -> bool:
+        """Whether somebody who was let in some time ago would still be, as far as that is up to them."""
+        if principal.until is not None:
+            return self._clock() < principal.until
+        kind, _, name = principal.id.partition(":")
+        if kind == "key":
+            return self._ring.holds(name, self._clock())
+        return (self._ring.is_open and self._tokens is None) or self.is_public(call)
 
     def _anybody(self, request: web.BaseRequest) -> Principal:
         """Whoever asks from this machine, but for pages that others have brought here."""
@@ -95,4 +133,13 @@ class Access:
             customer = self._tokens.customer_of(token)
         except TokenError as error:
             raise unauthenticated(f"The token is not good: {error}.", invalid=True) from None
-        return Principal(f"customer:{customer}", CUSTOMER_SCOPES, customer)
+        until = Instant(int(self._tokens.until_s(token) * SECOND))
+        return Principal(f"customer:{customer}", CUSTOMER_SCOPES, customer, until=until)
+
+    def _whose_handshake(self, handshake: str) -> Principal:
+        principal = self._handshakes.use(handshake)
+        if principal is None:
+            raise unauthenticated(
+                "The handshake is not known, was used, or is too old: get another.", invalid=True
+            )
+        return principal

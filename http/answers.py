@@ -184,7 +184,7 @@ def refusal(event_id: EventId, answer: Answer) -> ProblemError:
         case OrderUnknown():
             return no_such_order()
         case EventUnknown():
-            return ProblemError("event_not_found", "There is no event with this id.")
+            return no_such_event()
         case _:
             return _passing(answer)
 
@@ -237,6 +237,11 @@ def _settled(event_id: EventId, answer: OrderSettled) -> ProblemError:
             "hold_expired", "That order was not confirmed in time; nothing was changed.", **more
         )
     return ProblemError("already_cancelled", "That order was cancelled before; nothing was changed.", **more)
+
+
+def no_such_event() -> ProblemError:
+    """404 for an event."""
+    return ProblemError("event_not_found", "There is no event with this id.")
 
 
 def no_such_order() -> ProblemError:

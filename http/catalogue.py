@@ -36,6 +36,9 @@ CALLS: tuple[Call, ...] = (
     # And each command of a batch takes what its own call takes.
     Call("batch", "POST", "/batch", (SELL, ORGANISE)),
     Call("status", "GET", "/status/{eventId}", (READ,)),
+    Call("liveStatus", "GET", "/status/{eventId}/live", (READ,)),
+    Call("live", "GET", "/live", (READ,)),
+    Call("handshake", "POST", "/handshakes", (READ,)),
     Call("order", "GET", "/orders/{orderId}", (READ,)),
     Call("orders", "GET", "/orders", (READ,)),
     Call("events", "GET", "/events", (READ,)),

@@ -36,6 +36,10 @@ from boxoffice.http.key_calls import KeyCalls
 from boxoffice.http.keys import KeyRing
 from boxoffice.http.lag import LoopLag
 from boxoffice.http.limits import ANONYMOUS, RateLimits
+from boxoffice.http.live.audience import Audience
+from boxoffice.http.live.calls import LiveCalls
+from boxoffice.http.live.handshakes import Handshakes
+from boxoffice.http.live.orders import WatchedOrders
 from boxoffice.http.logs import RequestLog
 from boxoffice.http.metrics import Metrics, RequestFigures
 from boxoffice.http.origin import Addresses
@@ -96,6 +100,9 @@ class House(NamedTuple):
     api_keys: DatabaseApiKeys
     lag: LoopLag
     connections: set[Connection]
+    audience: Audience
+    orders: WatchedOrders
+    desk: Desk
 
 
 async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]) -> None:
@@ -110,7 +117,12 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
     recovery = DatabaseRecovery(engines.loading)
     directory = Directory(dispatcher, journal, recovery, bridge, time.monotonic, Bounds())
     reading, replies = DatabaseReading(engines.reading), DatabaseReplies(engines.reading)
-    house = House(bridge, directory, journal, reading, replies, api_keys, LoopLag(), set())
+    desk = Desk(bridge, reading, replies)
+    audience = Audience(bridge, reading, clock, settings.max_listeners, settings.max_listeners_per_address)
+    orders = WatchedOrders(bridge, desk, audience)
+    house = House(
+        *(bridge, directory, journal, reading, replies, api_keys), LoopLag(), set(), audience, orders, desk
+    )
     dispatcher.start()
     journal.start()
     try:
@@ -120,6 +132,7 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
         tasks = [asyncio.create_task(each) for each in care(ground, house, ring, tokens)]
 
         async def drain() -> None:
+            audience.close()
             for task in tasks:
                 task.cancel()
             if not await bridge.drain(DRAIN_S):
@@ -144,12 +157,14 @@ def front(
     settings: ServeSettings, house: House, ring: KeyRing, tokens: CustomerTokens | None
 ) -> web.Application:
     """The door, and behind it a handler for each call."""
-    bridge, reading = house.bridge, house.reading
-    desk, keys = Desk(bridge, reading, house.replies), Keys(bridge, house.replies)
+    bridge, reading, desk = house.bridge, house.reading, house.desk
+    keys, handshakes = Keys(bridge, house.replies), Handshakes(time.time)
     figures, request_log = RequestFigures(), RequestLog(settings.log_requests_per_second)
     limits = rate_limits(settings)
     access = Access(
-        ring, tokens, clock, public_status=settings.public_status, local_only=not settings.insecure
+        *(ring, tokens, handshakes, clock),
+        public_status=settings.public_status,
+        local_only=not settings.insecure,
     )
     addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
     metrics = Metrics(
@@ -163,7 +178,10 @@ def front(
     handlers = {
         **Handlers(desk, keys).handlers(),
         **Batches(desk, keys, limits).handlers(),
-        **Reads(bridge, desk, reading, clock).handlers(),
+        **Reads(desk, reading, clock).handlers(),
+        **LiveCalls(
+            house.audience, house.orders, desk, access, handshakes, limits, addresses, cors
+        ).handlers(),
         **KeyCalls(bridge, desk, house.api_keys, ring).handlers(),
         **Health(bridge, reading, house.lag, house.connections).handlers(),
         **metrics.handlers(),
@@ -180,6 +198,10 @@ def care(
     yield watch_owners(house.bridge, house.reading)
     yield watch_keys(house.api_keys, ring)
     yield house.lag.watch()
+    yield house.audience.publish()
+    yield house.audience.look_elsewhere()
+    yield house.audience.look_after()
+    yield house.orders.look()
     if tokens is not None:
         yield tokens.watch()
     if ground.postgres is not None:

@@ -153,7 +153,7 @@ class Connection(web.RequestHandler):
             self._unread = 0
         elif self._is_unread(wire, now):
             log.debug("what is sent to %s is not read", self.peername)
-            _reset_at_close(wire)
+            reset_at_close(wire)
             wire.abort()
         if wire.is_closing():
             return
@@ -252,7 +252,7 @@ def _in_kernel(wire: asyncio.Transport) -> int:
     return 0
 
 
-def _reset_at_close(wire: asyncio.Transport) -> None:
+def reset_at_close(wire: asyncio.Transport) -> None:
     """Have the kernel throw away what is not read, up to 4 MiB, instead of offering it for minutes."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # it may be closed
         wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

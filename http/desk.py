@@ -5,7 +5,7 @@ a key, whatever is final is recorded before it is answered: most of it by the jo
 on the event loop.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import ParamSpec, TypeVar
 
 from boxoffice.actors.messages import (
@@ -24,7 +24,8 @@ from boxoffice.actors.messages import (
     OrderUnknown,
 )
 from boxoffice.actors.ports import DatabaseAway, Key, Reading, Replies
-from boxoffice.actors.values import LIVE, EventId
+from boxoffice.actors.values import LIVE, EventId, EventStatus, OrderId
+from boxoffice.http.answers import refusal
 from boxoffice.http.bridge import Asked, Bridge
 from boxoffice.http.problems import ProblemError
 
@@ -73,6 +74,33 @@ class Desk:
             return await self._bridge.read(query, *args, **kwargs)
         except DatabaseAway as away:
             raise ProblemError("not_applied", f"Nothing was changed: {away}. Try again shortly.") from away
+
+    async def status(self, event_id: EventId) -> EventStatus:
+        """An event's committed numbers, without asking its actor. Raises ProblemError 404 or 503."""
+        status = self._bridge.status(event_id)
+        if status is None:
+            status = await self.read(self._reading.status, event_id) or EventUnknown()
+        if not isinstance(status, EventStatus):
+            raise refusal(event_id, status)
+        return status
+
+    async def statuses(self, event_ids: Collection[EventId]) -> dict[EventId, EventStatus | ProblemError]:
+        """The same of many; what there is none of is left out. Raises ProblemError 503."""
+        found: dict[EventId, EventStatus | ProblemError] = {}
+        for event_id in event_ids:
+            status = self._bridge.status(event_id)
+            if status is not None:
+                found[event_id] = status if isinstance(status, EventStatus) else refusal(event_id, status)
+        absent = [event_id for event_id in event_ids if event_id not in found]
+        stored = await self.read(self._reading.statuses, absent) if absent else []
+        return {**found, **{status.event_id: status for status in stored}}
+
+    async def stored(self, event_id: EventId, order_id: OrderId) -> Found | None:
+        """An order as the database has it, without its position. Raises ProblemError 503."""
+        found = await self.read(self._reading.order, event_id, order_id)
+        if found is not None:
+            await self.catch_up({event_id: found.version})
+        return found
 
     async def catch_up(self, versions: Mapping[EventId, int]) -> None:
         """Wait until nobody is shown less of these events than what was read of them in the database."""

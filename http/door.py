@@ -101,7 +101,7 @@ class Door:
                 response = _answer_to(failure, request, visit)
             if not response.prepared:
                 complete(response, visit)
-            duration_s = perf_counter() - begun_s
+            duration_s = (visit.answered_s or perf_counter()) - begun_s
             status = response.status
             observe(call.name, status, duration_s)
             if is_due(status):
@@ -123,7 +123,7 @@ class Door:
         if self._cors.origins:
             visit.headers.update(self._cors.headers(request))
         try:
-            visit.principal = self._access.principal(request)
+            visit.principal = self._access.principal(request, call)
         finally:
             self._count(request, visit)  # guessing counts, too
         if call.scopes and not self._access.is_public(call):

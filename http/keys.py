@@ -133,6 +133,11 @@ class KeyRing:
             self._proved[token] = key
         return None if is_expired(key, now) else key
 
+    def holds(self, key_id: str, now: Instant) -> bool:
+        """Whether the key with this id is still good: for whoever has shown it some time ago."""
+        key = self._keys.get(key_id)
+        return key is not None and not is_expired(key, now)
+
     def replace(self, keys: Iterable[ApiKey]) -> None:
         """Know these keys and no others from now on; but what was revoked stays revoked."""
         known = {key.id: key for key in keys}

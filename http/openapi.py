@@ -85,7 +85,7 @@ def _ref(kind: str, name: str) -> Part:
 def _operation(call: Call) -> Part:
     described = OPERATIONS[call.name]
     steps = [step for step in STORY if step.call == call.name]
-    keyed = call.method == "POST"
+    keyed = described.body is not None
     names = (*described.parameters, *(["idempotencyKey"] if keyed else []), *parts.OF_EVERY_CALL)
     operation: Part = {
         "operationId": call.name,

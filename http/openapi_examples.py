@@ -384,6 +384,17 @@ STORY: tuple[Step, ...] = (
             "next": None,
         },
     ),
+    # --- listening -------------------------------------------------------------------------------
+    Step(
+        "handshake",
+        "browser",
+        "For a page",
+        201,
+        answer={
+            "handshake": "bh_5Yp3q0Qk2mHn8sWv1xZc7bRt4uEo9aLd6gJf0iKyNwM",
+            "expiresAt": "2026-11-25T19:41:32.861904Z",
+        },
+    ),
     # --- the server itself -----------------------------------------------------------------------
     Step("livez", "alive", "It answers", 200, answer={"status": "alive"}),
     Step("readyz", "ready", "It takes bookings", 200, answer={"status": "ready"}),

@@ -36,6 +36,9 @@ FIELDS: Mapping[str, str] = {
     "closedAt": "When the sale ended.",
     "Event.closedAt": "When the sale was ended for good; null until then.",
     "Adjusted.closedAt": "When the sale was ended for good; null until then.",
+    # --- listening -------------------------------------------------------------------------------
+    "handshake": "What stands in the address as `handshake`, once.",
+    "Handshake.expiresAt": "Until when it can be used.",
     # --- its terms -------------------------------------------------------------------------------
     "salesOpenAt": "When the sale begins, with an offset from UTC, from 1970 to 9998; null: at once.",
     "salesCloseAt": "When the sale ends by itself, in the same form; null: never.",

@@ -138,6 +138,19 @@ PARAMETERS: dict[str, Part] = {
     "after": _parameter(
         "query", "after", "Only what comes after this version; not together with `cursor`.", _VERSION
     ),
+    "since": _parameter(
+        "query", "since", "The version that you have: only newer ones are sent. 0 for none.", _VERSION
+    ),
+    "lastEventId": _parameter(
+        "header", "Last-Event-ID", "The same, as browsers say it when they come back to a stream.", TEXT
+    ),
+    "handshakeParameter": _parameter(
+        "query", "handshake", "In place of an `Authorization`, once.", {**TEXT, "pattern": "^bh_"}
+    ),
+    "watch": _parameter("query", "watch", "The events to watch: up to 100 ids with commas between.", TEXT),
+    "watchOrder": _parameter(
+        "query", "watchOrder", "The orders to watch: up to 100 ids with commas between.", TEXT
+    ),
     "verbose": {
         **_parameter("query", "verbose", "Whether to say more; with any value, or without one.", TEXT),
         "allowEmptyValue": True,

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from boxoffice.http import problem_types, wire
+from boxoffice.http.live.messages import HandshakeBody
 from boxoffice.http.openapi_fields import FIELDS
 
 Schema = dict[str, Any]
@@ -39,6 +40,7 @@ ANSWERS: tuple[Any, ...] = (
     wire.LiveBody,
     wire.ReadyBody,
     wire.QuarantineBody,
+    HandshakeBody,
     wire.ListBody[wire.EventBody],
     wire.ListBody[wire.OrderBody],
     wire.ListBody[wire.ChangeBody],

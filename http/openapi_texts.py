@@ -10,15 +10,18 @@ from typing import Any
 
 from boxoffice.actors.principals import Scope
 from boxoffice.http import problem_types, wire
+from boxoffice.http.live.messages import HandshakeBody
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 HTML = "text/html"
+EVENT_STREAM = "text/event-stream"
 
 TAGS: Mapping[str, str] = {
     "Organising": "Putting an event on sale, and changing it.",
     "Selling": "What a shop does for its customers.",
     "Looking": "What is left, and who has what.",
+    "Listening": "Being told what is new, as it happens.",
     "Operating": "For whoever runs the server.",
     "Reading": "This document, and what problems mean.",
 }
@@ -83,6 +86,7 @@ OF_BODIES = ("malformed_json", "body_too_large", "unsupported_media_type", "inva
 OF_KEYS = ("invalid_idempotency_key", "in_progress", "idempotency_mismatch")
 OF_EVENTS = ("not_applied", "event_moved", "event_unavailable", "outcome_unknown")
 
+_LISTENED = ("upgrade_required", "too_many_listeners", "forbidden")
 _POSTED = (*OF_BODIES, *OF_KEYS, *OF_EVENTS)
 _OF_TICKETS = (
     "event_not_found", "sold_out", "waitlist_full", "sales_not_open", "sales_closed", "limit_exceeded",
@@ -298,6 +302,41 @@ OPERATIONS: Mapping[str, Operation] = {
                 media=("text/plain", "application/openmetrics-text"),
             )
         },
+    ),
+    # --- listening -------------------------------------------------------------------------------
+    "liveStatus": Operation(
+        "Listening",
+        "An event's status, live",
+        "The status at once, unless its version is not newer than `since`; then every newer one, as soon as"
+        " it is committed. The newest wins: versions may be left out, and never go back. By WebSocket, or as"
+        " Server-Sent Events where `Accept` asks for `text/event-stream`. What is sent is described in"
+        " [the other document](/asyncapi.json).",
+        {
+            101: Answer("A WebSocket.", media=()),
+            200: Answer("A stream.", headers=("Cache-Control",), media=(EVENT_STREAM,)),
+        },
+        parameters=("eventId", "since", "handshakeParameter", "lastEventId"),
+        codes=(*_LISTENED, "event_not_found", "invalid_request", "not_applied", "event_unavailable"),
+    ),
+    "live": Operation(
+        "Listening",
+        "Events and orders, live",
+        "Watches many events over one connection, and what becomes of orders: who moves up, who gets tickets,"
+        " until when. By WebSocket what to watch can be changed at any time; as Server-Sent Events it is said"
+        " in the address. What is sent is described in [the other document](/asyncapi.json).",
+        {
+            101: Answer("A WebSocket.", media=()),
+            200: Answer("A stream.", headers=("Cache-Control",), media=(EVENT_STREAM,)),
+        },
+        parameters=("watch", "watchOrder", "handshakeParameter"),
+        codes=(*_LISTENED, "invalid_request"),
+    ),
+    "handshake": Operation(
+        "Listening",
+        "Get what lets a browser listen",
+        "Browsers cannot send an `Authorization` with a WebSocket. A handshake, in the address, lets one"
+        " connection in, once, within 30 seconds, as whoever asked for it.",
+        {201: Answer("The handshake.", HandshakeBody, ("Cache-Control",))},
     ),
     "livez": Operation(
         "Operating",

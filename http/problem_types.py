@@ -385,6 +385,18 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         "The body is not what this call takes.",
         {"errors": [{"pointer": "/quantity", "detail": "expected `int` >= 1"}]},
     ),
+    "upgrade_required": ProblemType(
+        "This is for connections that stay open, and the request asked for an answer.",
+        "Open a WebSocket, or ask for a stream of events with `Accept: text/event-stream`.",
+        NEVER,
+        "Ask for a WebSocket (`Upgrade: websocket`), or for a stream (`Accept: text/event-stream`).",
+    ),
+    "too_many_listeners": ProblemType(
+        "As many connections from this address listen already as may.",
+        "Watch several events over one connection, by `/live`, and close those that are not needed.",
+        SOON,
+        "200 listeners from your address are here already. One connection to `/live` watches many events.",
+    ),
     "rate_limited": ProblemType(
         "The caller has asked more often than they may: `RateLimit-Policy` says how often that is, and"
         " `RateLimit` what is left of it. Refused before anything was done, so no key was used up.",

@@ -51,7 +51,9 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "unsupported_media_type": (415, "The body is not plain JSON"),
     "invalid_request": (422, "The request is not valid"),
     "idempotency_mismatch": (422, "The idempotency key is another request's"),
+    "upgrade_required": (426, "Ask for a connection that stays open"),
     "rate_limited": (429, "Too many requests"),
+    "too_many_listeners": (429, "Too many listeners"),
     "internal_error": (500, "A mistake of ours"),
     "not_applied": (503, "Not applied"),
     "overloaded": (503, "Too much at once"),
@@ -63,6 +65,7 @@ STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
 
 RETRY_AFTER_S = {
     "in_progress": range(1, 3),
+    "too_many_listeners": range(5, 11),
     "not_applied": range(1, 4),
     "overloaded": range(1, 4),
     "event_moved": range(1, 4),

@@ -12,10 +12,9 @@ from aiohttp import web
 
 from boxoffice.actors.messages import EventUnknown, Find, Found
 from boxoffice.actors.ports import Clock, OrderFilter, Reading
-from boxoffice.actors.values import TEXT_MAX, CustomerId, EventId, EventStatus, OrderStatus
+from boxoffice.actors.values import TEXT_MAX, CustomerId, EventId, OrderStatus
 from boxoffice.http import wire
 from boxoffice.http.answers import no_such_order, refusal, reply_to
-from boxoffice.http.bridge import Bridge
 from boxoffice.http.commands import event_id_of
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handler, response
@@ -33,10 +32,9 @@ _STATUSES = {status.value: status for status in OrderStatus}
 
 
 class Reads:
-    """The calls, on one bridge to the actors and one set of questions to the database."""
+    """The calls, on one desk and one set of questions to the database."""
 
-    def __init__(self, bridge: Bridge, desk: Desk, reading: Reading, clock: Clock) -> None:
-        self._bridge = bridge
+    def __init__(self, desk: Desk, reading: Reading, clock: Clock) -> None:
         self._desk = desk
         self._reading = reading
         self._clock = clock
@@ -53,7 +51,7 @@ class Reads:
 
     async def status(self, request: web.Request) -> web.Response:
         """The event's committed numbers. Asks no actor, so it does not queue behind bookings."""
-        status = await self._status(event_id_of(request.match_info["eventId"]))
+        status = await self._desk.status(event_id_of(request.match_info["eventId"]))
         body = wire.event_body(status, self._clock())
         tag = f"{body.version}-{body.state}"  # the state changes with time, too
         headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
@@ -129,7 +127,7 @@ class Reads:
         event_id = event_id_of(request.match_info["eventId"])
         query = parameters(request.query, "after", "limit", "cursor")
         after = _version(query)
-        await self._status(event_id)  # or there is no such event
+        await self._desk.status(event_id)  # or there is no such event
         if _NDJSON in request.headers.get("Accept", ""):
             return await self._stream(request, event_id, after)
         limit = limit_of(query)
@@ -161,14 +159,6 @@ class Reads:
             yield b"".join(wire.encode(wire.change_body(event_id, change)) + b"\n" for change in page)
             if len(page) < LINES_AT_ONCE:
                 return
-
-    async def _status(self, event_id: EventId) -> EventStatus:
-        status = self._bridge.status(event_id)
-        if status is None:
-            status = await self._desk.read(self._reading.status, event_id) or EventUnknown()
-        if not isinstance(status, EventStatus):
-            raise refusal(event_id, status)
-        return status
 
 
 def _names(request: web.Request, tag: str) -> bool:

@@ -50,6 +50,16 @@ class ServeSettings(DatabaseSettings):
     ] = 10_000
     """Client connections that may be open; whoever comes then is answered 503."""
 
+    max_listeners: Annotated[
+        int, Parameter(env_var="BOXOFFICE_MAX_LISTENERS", validator=Number(gte=0, lte=1_000_000))
+    ] = 8_000
+    """Of these connections, how many may listen; whoever wants to listen then is answered 503."""
+
+    max_listeners_per_address: Annotated[
+        int, Parameter(env_var="BOXOFFICE_MAX_LISTENERS_PER_ADDRESS", validator=Number(gte=0, lte=1_000_000))
+    ] = 200
+    """How many may listen from one address that is not this machine's; one more is answered 429."""
+
     # --- who may come in -------------------------------------------------------------------------
 
     insecure: Annotated[bool, Parameter(env_var="BOXOFFICE_INSECURE", negative="")] = False

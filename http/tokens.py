@@ -92,6 +92,11 @@ class CustomerTokens:
         self._remembered[token] = found
         return found.customer
 
+    def until_s(self, token: str) -> float:
+        """Until when a token that was good just now will be, in seconds since 1970."""
+        remembered = self._remembered.get(token)
+        return 0.0 if remembered is None else remembered.until_s
+
     def _checked(self, token: str) -> _Remembered:
         if len(token) > TOKEN_MAX:
             raise TokenError(f"the token is longer than {TOKEN_MAX} characters")

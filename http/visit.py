@@ -8,6 +8,7 @@ loop.
 import re
 from collections.abc import Sequence
 from contextvars import ContextVar
+from time import perf_counter
 
 from aiohttp import web
 
@@ -32,7 +33,7 @@ class Visit:
     it waited for; `address` stays "" for whoever has said who they are; `headers` are those of every answer.
     """
 
-    __slots__ = ("address", "batch", "event_id", "headers", "principal", "request_id")
+    __slots__ = ("address", "answered_s", "batch", "event_id", "headers", "principal", "request_id")
 
     def __init__(self, request_id: str = "", principal: Principal = STRANGER) -> None:
         self.request_id = request_id
@@ -40,7 +41,12 @@ class Visit:
         self.event_id: EventId | None = None
         self.batch: int | None = None
         self.address = ""
+        self.answered_s: float | None = None
         self.headers = headers_of_all(request_id)
+
+    def note_answer(self) -> None:
+        """The answer has begun, and goes on for as long as the client likes: it took until now."""
+        self.answered_s = perf_counter()
 
     @property
     def customer(self) -> CustomerId | None:

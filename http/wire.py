@@ -346,18 +346,19 @@ encode = msgspec.json.Encoder().encode
 
 def event_body(status: EventStatus, now: Instant) -> EventBody:
     """An event as clients see it at `now`."""
-    return EventBody(*_event_fields(status, now))
+    return EventBody(*event_fields(status, now))
 
 
 def adjusted_body(
     status: EventStatus, now: Instant, promoted: Iterable[Promotion], promoted_count: int
 ) -> AdjustedBody:
     """An adjusted event as clients see it."""
-    fields = *_event_fields(status, now), promoted_count, promoted_bodies(status.event_id, promoted)
+    fields = *event_fields(status, now), promoted_count, promoted_bodies(status.event_id, promoted)
     return AdjustedBody(*fields)
 
 
-def _event_fields(status: EventStatus, now: Instant) -> tuple[Any, ...]:
+def event_fields(status: EventStatus, now: Instant) -> tuple[Any, ...]:
+    """The fields of `EventBody`, and the first of everything that is one."""
     terms = status.terms
     return (
         str(status.event_id),
@@ -386,18 +387,19 @@ def _event_fields(status: EventStatus, now: Instant) -> tuple[Any, ...]:
 
 def order_body(event_id: EventId, order: Order, version: int, position: int | None = None) -> OrderBody:
     """An order as clients see it."""
-    return OrderBody(*_order_fields(event_id, order, version, position))
+    return OrderBody(*order_fields(event_id, order, version, position))
 
 
 def cancelled_body(
     event_id: EventId, order: Order, version: int, quantity: int, promoted: Iterable[Promotion]
 ) -> CancelledBody:
     """A cancelled order, or what is left of it, as clients see it."""
-    fields = *_order_fields(event_id, order, version, None), quantity, promoted_bodies(event_id, promoted)
+    fields = *order_fields(event_id, order, version, None), quantity, promoted_bodies(event_id, promoted)
     return CancelledBody(*fields)
 
 
-def _order_fields(event_id: EventId, order: Order, version: int, position: int | None) -> tuple[Any, ...]:
+def order_fields(event_id: EventId, order: Order, version: int, position: int | None) -> tuple[Any, ...]:
+    """The fields of `OrderBody`, and the first of everything that is one."""
     return (
         f"{event_id}-{order.id}",
         str(event_id),

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from boxoffice.actors.principals import ApiKey
+from boxoffice.actors.principals import ApiKey, Principal
 from boxoffice.actors.values import Instant
 from boxoffice.http.access import Access
 from boxoffice.http.cors import Cors
@@ -21,6 +21,18 @@ class NoKeys:
 
     def find(self, token: str, now: Instant) -> ApiKey | None:
         """There is none."""
+        return None
+
+    def holds(self, key_id: str, now: Instant) -> bool:
+        """It does not."""
+        return False
+
+
+class NoHandshakes:
+    """Nobody was given any."""
+
+    def use(self, handshake: str) -> Principal | None:
+        """It is none."""
         return None
 
 
@@ -43,5 +55,5 @@ class Nobody:
 
 def open_door() -> Door:
     """One of those."""
-    access = Access(NoKeys(), None, lambda: Instant(0), public_status=False, local_only=False)
+    access = Access(NoKeys(), None, NoHandshakes(), lambda: Instant(0), public_status=False, local_only=False)
     return Door(access, UNLIMITED, Addresses(), Cors(), Nobody(), Nobody())

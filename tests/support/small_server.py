@@ -160,13 +160,13 @@ class Small:
         """The log of an event with as many changes as its number, among others."""
         nothing: Any = None
         endless: Any = self
-        reads = Reads(endless, endless, endless, nothing).handlers()
+        reads = Reads(endless, endless, nothing).handlers()
         own = {"take": self.take, "tell": self.tell, "hold": self.hold, "release": self.release}
         return {**own, "changes": reads["changes"]}
 
     # in place of the bridge, the desk and the database
 
-    def status(self, event_id: EventId) -> EventStatus:
+    async def status(self, event_id: EventId) -> EventStatus:
         """Some event's."""
         return EventStatus(event_id, "Concert", 1, 0, 1, 0, 0, 0, 0, 1)
 

@@ -1,0 +1,247 @@
+"""One connection that watches: what it is sent, and how long it is waited for.
+
+What a listener has not read is kept nowhere but in small buffers: as long as it is behind, only *that* there
+is something new is remembered, and what that is when it can be sent. A WebSocket is asked now and then
+whether it has read what it got (ping), since a kernel takes megabytes for a program that reads nothing.
+
+    tell ──▶ written, if it has read enough of what was before ──▶ else behind, until `catch_up`
+
+Knows no tickets and no requests. On the event loop.
+"""
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+from aiohttp import web
+
+from boxoffice.http.connection import reset_at_close
+from boxoffice.http.live.feeds import Feed
+from boxoffice.http.live.frames import HEARTBEAT, PING, Frame, chunk_of
+from boxoffice.http.live.messages import CloseNotice
+from boxoffice.http.wire import encode
+
+PING_EVERY_S = 2.0
+"""How often a listener is asked, while it is sent something, whether it has read it: no more than what comes
+in that time is under way to it."""
+
+IDLE_PING_EVERY_S = 25.0
+"""How often it is asked when there is nothing new: proxies close what is silent for a minute."""
+
+STUCK_S = 10.0
+"""A listener that reads nothing for so long is given up."""
+
+UNSENT_MAX = 16 * 1024
+"""Bytes that wait to be taken by the kernel, from which on nothing is added: some 20 messages."""
+
+SEND_BUFFER = 16 * 1024
+"""Bytes that the kernel keeps for a listener (Linux: twice that, with its own overhead)."""
+
+MESSAGES_MAX = 100
+"""Messages and pings that a listener may send from one look at it to the next, a second later."""
+
+GOING_AWAY, UNSUPPORTED, POLICY, TRY_LATER = 1001, 1003, 1008, 1013
+"""Close codes of RFC 6455 and of its registry."""
+
+SLOW, KEY, MESSAGES = DROPPED = ("slow", "key", "messages")
+"""Why a listener was dropped: it did not read, it is no longer welcome, it sent too much."""
+
+CLOSE_WITHIN_S = 1.0
+"""How long a listener that is closed may take to say that it knows."""
+
+
+class ListenerFigures:
+    """Messages sent, and listeners that were dropped, by why."""
+
+    __slots__ = ("dropped", "messages")
+
+    def __init__(self) -> None:
+        self.messages = 0
+        self.dropped = dict.fromkeys(DROPPED, 0)
+
+
+class Listener(ABC):
+    """What WebSockets and streams of events have in common. `since`: of which versions nothing is to be sent.
+
+    `feeds` are what it watches, each with the edition that it was sent last; `behind` those of which there is
+    something new for it.
+    """
+
+    __slots__ = (
+        *("_clogged_s", "_figures", "_wire", "behind", "ended", "feeds", "is_welcome", "received", "since"),
+    )
+
+    def __init__(self, wire: asyncio.Transport, is_welcome: Callable[[], bool], figures: ListenerFigures):
+        self._wire = wire
+        self._figures = figures
+        self._clogged_s: float | None = None  # since when nothing of what waits has been taken
+        self.is_welcome = is_welcome
+        self.feeds: dict[Feed, int] = {}
+        self.behind: dict[Feed, None] = {}
+        self.since = 0
+        self.received = 0
+        self.ended: str | None = None  # why, once it is to end by our will
+
+    # --- what is new -----------------------------------------------------------------------------
+
+    def tell(self, feed: Feed, now_s: float) -> bool:
+        """Send a feed's newest state, now or when what was sent before has been read."""
+        if feed.version < self.since or self.feeds.get(feed, feed.edition) == feed.edition:
+            return False
+        if self.behind or not self._takes(now_s):
+            self.behind[feed] = None
+            return False
+        self._send(feed, now_s)
+        return True
+
+    def catch_up(self, now_s: float) -> None:
+        """Send what is newest of what could not be sent, as far as that can be now."""
+        while self.behind and self._takes(now_s):
+            feed = next(iter(self.behind))
+            del self.behind[feed]
+            self._send(feed, now_s)
+
+    def _send(self, feed: Feed, now_s: float) -> None:
+        if feed.frame is not None:
+            self.feeds[feed] = feed.edition
+            self.send(feed.frame, now_s)
+
+    def send(self, frame: Frame, now_s: float) -> None:
+        """Send a message now."""
+        if not self._wire.is_closing():
+            self._figures.messages += 1
+            self._write(frame, now_s)
+
+    def _takes(self, now_s: float) -> bool:  # noqa: ARG002 - others look at the time
+        """Whether what was sent has been read far enough for more."""
+        return self._wire.get_write_buffer_size() <= UNSENT_MAX
+
+    @abstractmethod
+    def _write(self, frame: Frame, now_s: float) -> None:
+        """Hand it over to the kernel."""
+
+    # --- how long it is waited for ---------------------------------------------------------------
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the client has closed."""
+        return self._wire.is_closing()
+
+    def is_stuck(self, now_s: float) -> bool:
+        """Whether it has read nothing for too long. Called every second."""
+        if not self._wire.get_write_buffer_size():
+            self._clogged_s = None
+            return False
+        if self._clogged_s is None:
+            self._clogged_s = now_s
+        return now_s - self._clogged_s >= STUCK_S
+
+    @abstractmethod
+    def keep_alive(self, now_s: float) -> None:
+        """Say something if nothing has been said for long. Called every second."""
+
+    @abstractmethod
+    def end(self, code: int, reason: str) -> None:
+        """Close, and say why. Returns at once; that it has ended is seen by whoever serves it."""
+
+
+class WebSocketListener(Listener):
+    """By WebSocket."""
+
+    __slots__ = ("_asked_s", "_closing", "_pinged_s", "_socket")
+
+    def __init__(
+        self,
+        wire: asyncio.Transport,
+        is_welcome: Callable[[], bool],
+        figures: ListenerFigures,
+        socket: web.WebSocketResponse,
+        now_s: float,
+    ) -> None:
+        super().__init__(wire, is_welcome, figures)
+        self._socket = socket
+        self._asked_s: float | None = None  # when it was asked what it has not answered
+        self._pinged_s = now_s - random.uniform(0, PING_EVERY_S)  # noqa: S311 - so that not all answer at once
+        self._closing: asyncio.Task[bool] | None = None
+
+    def answered(self, now_s: float) -> None:
+        """It has read everything that was sent before the ping."""
+        self._asked_s = None
+        self.catch_up(now_s)
+
+    def _takes(self, now_s: float) -> bool:
+        asked_s = self._asked_s
+        is_late = asked_s is not None and now_s - asked_s >= PING_EVERY_S
+        return not is_late and self._wire.get_write_buffer_size() <= UNSENT_MAX
+
+    def _write(self, frame: Frame, now_s: float) -> None:
+        if self._asked_s is None and now_s - self._pinged_s >= PING_EVERY_S:
+            self._asked_s = self._pinged_s = now_s
+            self._wire.write(frame.pinged)
+        else:
+            self._wire.write(frame.text)
+
+    def is_stuck(self, now_s: float) -> bool:
+        """Whether it has answered no ping for too long, either."""
+        unanswered = self._asked_s is not None and now_s - self._asked_s >= STUCK_S
+        return super().is_stuck(now_s) or unanswered
+
+    def keep_alive(self, now_s: float) -> None:
+        """Ping."""
+        if self._asked_s is None and now_s - self._pinged_s >= IDLE_PING_EVERY_S:
+            self._asked_s = self._pinged_s = now_s
+            self._wire.write(PING)
+
+    async def closed(self) -> None:
+        """Wait until the client knows, if it was we who closed; one that does not read is cut off."""
+        if self._closing is not None:
+            await self._closing
+            reset_at_close(self._wire)
+            self._wire.abort()
+
+    def end(self, code: int, reason: str) -> None:
+        """Send a close frame; the receiving side sees that, and ends."""
+        if self.ended is None:
+            self.ended = reason
+            closing = self._socket.close(code=code, message=reason.encode(), drain=False)
+            self._closing = asyncio.get_running_loop().create_task(closing)
+
+
+class StreamListener(Listener):
+    """By Server-Sent Events. `parted` is set when it is to end."""
+
+    __slots__ = ("_is_chunked", "_told_s", "parted")
+
+    def __init__(
+        self,
+        wire: asyncio.Transport,
+        is_welcome: Callable[[], bool],
+        figures: ListenerFigures,
+        now_s: float,
+        *,
+        is_chunked: bool,
+    ) -> None:
+        super().__init__(wire, is_welcome, figures)
+        self._is_chunked = is_chunked
+        self._told_s = now_s
+        self.parted = asyncio.Event()
+
+    def _write(self, frame: Frame, now_s: float) -> None:
+        self._told_s = now_s
+        self._wire.write(frame.chunk if self._is_chunked else frame.streamed)
+
+    def keep_alive(self, now_s: float) -> None:
+        """Send a comment."""
+        if now_s - self._told_s >= IDLE_PING_EVERY_S:
+            self._told_s = now_s
+            self._wire.write(chunk_of(HEARTBEAT) if self._is_chunked else HEARTBEAT)
+
+    def end(self, code: int, reason: str) -> None:
+        """Send a last event; whoever serves it ends the stream."""
+        if self.ended is None:
+            self.ended = reason
+            if not self._wire.is_closing() and self._wire.get_write_buffer_size() <= UNSENT_MAX:
+                last = Frame(encode(CloseNotice(code, reason)), "close")
+                self._wire.write(last.chunk if self._is_chunked else last.streamed)
+            self.parted.set()

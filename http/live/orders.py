@@ -1,0 +1,128 @@
+"""Orders that somebody watches: looks at them when their event has moved on, and tells what is new of them.
+
+Only the event's actor knows where an order stands in line: it is asked about all watched orders of an event
+at once, a second after the last time at the soonest, and answers what is committed. What it does not know any
+more is in the database. On the event loop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from boxoffice.actors.messages import EventUnknown, Find, Found, Look, Seen
+from boxoffice.actors.values import CustomerId, EventId, OrderId
+from boxoffice.http.answers import no_such_order, refusal
+from boxoffice.http.bridge import Bridge
+from boxoffice.http.desk import Desk
+from boxoffice.http.live.audience import Audience
+from boxoffice.http.live.feeds import OrderFeed
+from boxoffice.http.live.listener import Listener
+from boxoffice.http.problems import ProblemError
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+
+LOOKED_AT_ONCE = 1_000
+"""Orders that an actor is asked about in one message: some 5 ms of its thread."""
+
+EVENTS_AT_ONCE = 100
+
+
+class WatchedOrders:
+    """The orders of an audience."""
+
+    def __init__(self, bridge: Bridge, desk: Desk, audience: Audience) -> None:
+        self._bridge = bridge
+        self._desk = desk
+        self._audience = audience
+        self._feeds: dict[EventId, dict[OrderId, OrderFeed]] = {}
+        self._looked_at: dict[EventId, int] = {}  # at which version
+
+    async def watch(
+        self, listener: Listener, event_id: EventId, order_id: OrderId, asker: CustomerId | None
+    ) -> None:
+        """Tell a listener how an order stands, and from now on what becomes of it.
+
+        Raises ProblemError 404, also for others' orders if the `asker` is a customer.
+        """
+        found = await self._desk.ask(event_id, Find(order_id, asker))
+        if isinstance(found, EventUnknown):
+            raise no_such_order()
+        if not isinstance(found, Found):
+            raise refusal(event_id, found)
+        if listener.ended is not None or listener not in self._audience.listeners:
+            return  # it has left meanwhile
+        feed = self._feeds.setdefault(event_id, {}).setdefault(order_id, OrderFeed(event_id, order_id))
+        await self._take_in(feed, found)
+        self._audience.attend(listener, feed)
+        if feed.is_settled:
+            self._forget(feed)
+
+    def unwatch(self, listener: Listener, event_id: EventId, order_id: OrderId) -> None:
+        """Tell a listener no more of an order."""
+        feed = self._feeds.get(event_id, {}).get(order_id)
+        if feed is not None and feed in listener.feeds:
+            self._audience.unwatch(listener, feed)
+
+    async def look(self) -> None:
+        """Tell what is new of the watched orders, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            events = iter(tuple(self._feeds))
+            while some := tuple(islice(events, EVENTS_AT_ONCE)):
+                await asyncio.gather(*(self._look_at(event_id) for event_id in some))
+
+    async def _look_at(self, event_id: EventId) -> None:
+        try:
+            feeds = self._watched(event_id)
+            status = self._bridge.directory.status(event_id)
+            if status is None:
+                await self._look_up(feeds)
+            elif status.version != self._looked_at.get(event_id):
+                some = iter(feeds)
+                while asked := tuple(islice(some, LOOKED_AT_ONCE)):
+                    await self._ask(event_id, asked)
+                self._looked_at[event_id] = status.version
+        except ProblemError:
+            pass  # the database is away, say: the next time
+        except Exception:
+            log.exception("the watched orders of event %s were not looked at", event_id)
+
+    def _watched(self, event_id: EventId) -> Sequence[OrderFeed]:
+        """Its feeds; those that nobody watches any more are let go."""
+        for feed in tuple(self._feeds[event_id].values()):
+            if not feed.listeners:
+                self._forget(feed)
+        return tuple(self._feeds.get(event_id, {}).values())
+
+    async def _ask(self, event_id: EventId, feeds: Sequence[OrderFeed]) -> None:
+        seen = await self._desk.ask(event_id, Look(tuple(feed.order_id for feed in feeds)))
+        if not isinstance(seen, Seen):
+            raise refusal(event_id, seen)
+        for feed, found in zip(feeds, seen.orders, strict=True):
+            if found is not None:
+                await self._take_in(feed, found)
+        await self._look_up([feed for feed, found in zip(feeds, seen.orders, strict=True) if found is None])
+
+    async def _look_up(self, feeds: Iterable[OrderFeed]) -> None:
+        """Those that no actor here has: they are settled, or their event is another server's."""
+        for feed in feeds:
+            found = await self._desk.stored(feed.event_id, feed.order_id)
+            if found is not None:
+                await self._take_in(feed, found)
+
+    async def _take_in(self, feed: OrderFeed, found: Found) -> None:
+        if feed.renew(found.order, found.version, found.position):
+            await self._audience.tell_all(feed)
+            if feed.is_settled:
+                self._forget(feed)
+
+    def _forget(self, feed: OrderFeed) -> None:
+        of_event = self._feeds.get(feed.event_id, {})
+        if of_event.get(feed.order_id) is feed:
+            del of_event[feed.order_id]
+        if not of_event:
+            self._feeds.pop(feed.event_id, None)
+            self._looked_at.pop(feed.event_id, None)
