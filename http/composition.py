@@ -173,6 +173,7 @@ def front(
         house.directory,
         house.lag,
         house.connections,
+        house.audience,
         lambda: request_log.skipped,
     )
     handlers = {

@@ -22,6 +22,7 @@ from boxoffice.actors.figures import Histogram, JournalFigures
 from boxoffice.http.catalogue import CALLS
 from boxoffice.http.handlers import Handler
 from boxoffice.http.lag import LoopLag
+from boxoffice.http.live.audience import Audience
 
 REQUEST_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -93,6 +94,7 @@ class Metrics:
         directory: Directory,
         lag: LoopLag,
         connections: Sized,
+        audience: Audience,
         log_lines_skipped: Callable[[], int] = lambda: 0,
     ) -> None:
         self._requests = requests
@@ -100,6 +102,7 @@ class Metrics:
         self._directory = directory
         self._lag = lag
         self._connections = connections
+        self._audience = audience
         self._log_lines_skipped = log_lines_skipped
         self._process = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
@@ -122,6 +125,7 @@ class Metrics:
         yield from self._of_requests()
         yield from self._of_sales()
         yield from self._of_commits()
+        yield from self._of_listeners()
         yield from self._levels()
 
     def _of_requests(self) -> Iterator[Metric]:
@@ -160,6 +164,19 @@ class Metrics:
         yield _histogram("commit_requests", answers, figures.commit_requests)
         yield _count("fences_lost", "Events found to be another server's when written.", figures.fences_lost)
         yield _count("rebuilds", "Events read back from the database on demand.", self._directory.rebuilds)
+
+    def _of_listeners(self) -> Iterator[Metric]:
+        figures = self._audience.figures
+        listeners = GaugeMetricFamily(
+            "boxoffice_listeners", "Connections that watch, by transport.", labels=["transport"]
+        )
+        for transport, number in self._audience.by_transport().items():
+            listeners.add_metric([transport], number)
+        dropped = _counter("listeners_dropped", "Listeners that we closed, by why.", ["reason"])
+        for reason, number in figures.dropped.items():
+            dropped.add_metric([reason], number)
+        yield from (listeners, dropped)
+        yield _count("listener_messages", "Messages sent to listeners.", figures.messages)
 
     def _levels(self) -> Iterator[Metric]:
         directory = self._directory

@@ -26,6 +26,7 @@ from boxoffice.http.live.listener import (
     MESSAGES_MAX,
     POLICY,
     SLOW,
+    TRANSPORTS,
     TRY_LATER,
     Listener,
     ListenerFigures,
@@ -103,6 +104,11 @@ class Audience:
         self._networks[network] += 1
         if self._closing:
             listener.end(GOING_AWAY, "the server is shutting down")
+
+    def by_transport(self) -> dict[str, int]:
+        """How many listeners there are of each kind."""
+        kinds = Counter(listener.transport for listener in self.listeners)
+        return {transport: kinds[transport] for transport in TRANSPORTS}
 
     def leave(self, listener: Listener) -> None:
         """It has gone, and watches nothing any more."""

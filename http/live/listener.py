@@ -13,6 +13,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -47,6 +48,8 @@ GOING_AWAY, UNSUPPORTED, POLICY, TRY_LATER = 1001, 1003, 1008, 1013
 SLOW, KEY, MESSAGES = DROPPED = ("slow", "key", "messages")
 """Why a listener was dropped: it did not read, it is no longer welcome, it sent too much."""
 
+WEBSOCKET, SSE = TRANSPORTS = ("websocket", "sse")
+
 CLOSE_WITHIN_S = 1.0
 """How long a listener that is closed may take to say that it knows."""
 
@@ -67,6 +70,8 @@ class Listener(ABC):
     `feeds` are what it watches, each with the edition that it was sent last; `behind` those of which there is
     something new for it.
     """
+
+    transport: ClassVar[str]
 
     __slots__ = (
         *("_clogged_s", "_figures", "_wire", "behind", "ended", "feeds", "is_welcome", "received", "since"),
@@ -149,6 +154,8 @@ class Listener(ABC):
 class WebSocketListener(Listener):
     """By WebSocket."""
 
+    transport = WEBSOCKET
+
     __slots__ = ("_asked_s", "_closing", "_pinged_s", "_socket")
 
     def __init__(
@@ -210,6 +217,8 @@ class WebSocketListener(Listener):
 
 class StreamListener(Listener):
     """By Server-Sent Events. `parted` is set when it is to end."""
+
+    transport = SSE
 
     __slots__ = ("_is_chunked", "_told_s", "parted")
 

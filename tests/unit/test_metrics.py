@@ -17,6 +17,7 @@ from boxoffice.actors.figures import JournalFigures, Outcome
 from boxoffice.actors.values import CustomerId, EventId, Instant, OrderId
 from boxoffice.http.catalogue import CALLS
 from boxoffice.http.lag import LoopLag
+from boxoffice.http.live.listener import ListenerFigures
 from boxoffice.http.metrics import REQUEST_BOUNDS_S, Metrics, RequestFigures
 from boxoffice.http.problems import STATUS_AND_TITLE
 
@@ -34,14 +35,28 @@ class FakeDirectory:
     quarantined = {EventId(7): "why", EventId(8): "why"}  # noqa: RUF012
 
 
+class FakeAudience:
+    """What an audience says of itself."""
+
+    def __init__(self) -> None:
+        self.figures = ListenerFigures()
+
+    def by_transport(self) -> dict[str, int]:
+        """Two on sockets, three on streams."""
+        return {"websocket": 2, "sse": 3}
+
+
 class Figures:
     """All figures, and who asks for them over HTTP."""
 
     def __init__(self) -> None:
         self.requests, self.journal, self.lag = RequestFigures(), JournalFigures(), LoopLag()
+        self.audience = FakeAudience()
         directory: Any = FakeDirectory()
+        audience: Any = self.audience
         self.metrics = Metrics(
-            self.requests, self.journal, cast("Directory", directory), self.lag, range(8), lambda: 9
+            *(self.requests, self.journal, cast("Directory", directory), self.lag, range(8), audience),
+            lambda: 9,
         )
         self.client: TestClient[Any, Any]
 
@@ -85,6 +100,7 @@ async def test_levels_are_as_they_are_now(figures: Figures) -> None:
                 *("cancellations_total", "expiries_total", "fences_lost_total", "unauthenticated_total"),
                 *("commit_duration_seconds_count", "commit_duration_seconds_sum"),
                 *("commit_requests_count", "commit_requests_sum", "loop_lag_seconds"),
+                "listener_messages_total",
             ),
             0.0,
         ),
@@ -135,6 +151,16 @@ async def test_what_is_committed_is_told_by_what_it_is(figures: Figures) -> None
     assert told["fences_lost_total"] == 2.0
     assert await figures.values(outcome="in_doubt") == {"commits_total": 1.0}
     assert await figures.values(outcome="refused") == {"commits_total": 0.0}
+
+
+async def test_listeners_are_told_by_how_they_listen_and_why_they_were_dropped(figures: Figures) -> None:
+    figures.audience.figures.messages = 7
+    figures.audience.figures.dropped["slow"] += 2
+    told = [await figures.values(transport=each) for each in ("websocket", "sse")]
+    assert [each["listeners"] for each in told] == [2.0, 3.0]
+    dropped = [await figures.values(reason=each) for each in ("slow", "key", "messages")]
+    assert [each["listeners_dropped_total"] for each in dropped] == [2.0, 0.0, 0.0]
+    assert (await figures.values())["listener_messages_total"] == 7.0
 
 
 async def test_both_formats_say_the_same_and_what_they_are(figures: Figures) -> None:
