@@ -85,13 +85,14 @@ class Audience:
 
     # --- coming and going ------------------------------------------------------------------------
 
-    def refuse_if_full(self, address: str) -> None:
-        """Raises ProblemError 429 or 503 if one more listener from there would be too many."""
+    def refuse_if_full(self, address: str, *, including: int = 0) -> None:
+        """Raises ProblemError 429 or 503 if one more listener from there is too many, or `including` it."""
         if self._closing:
             raise ProblemError("overloaded", "The server is shutting down.")
-        if len(self.listeners) >= self._max:
+        if len(self.listeners) - including >= self._max:
             raise ProblemError("overloaded", f"{self._max} listeners are here already, and no more fit in.")
-        if self._networks[network_of(address)] >= self._per_address_max and not is_loopback(address):
+        neighbours = self._networks[network_of(address)] - including
+        if neighbours >= self._per_address_max and not is_loopback(address):
             raise ProblemError(
                 "too_many_listeners",
                 f"{self._per_address_max} listeners from your address are here already. One connection to"
@@ -102,8 +103,10 @@ class Audience:
         """One more listener."""
         network = self.listeners[listener] = network_of(address)
         self._networks[network] += 1
-        if self._closing:
-            listener.end(GOING_AWAY, "the server is shutting down")
+        try:
+            self.refuse_if_full(address, including=1)
+        except ProblemError as problem:  # others came while this one's event was looked up
+            listener.end(GOING_AWAY if self._closing else TRY_LATER, problem.detail)
 
     def by_transport(self) -> dict[str, int]:
         """How many listeners there are of each kind."""

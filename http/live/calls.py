@@ -5,11 +5,11 @@
 Whoever is not let in is told so before anything is opened. On the event loop.
 """
 
+import asyncio
 import logging
 import random
 import re
 import socket
-from asyncio import Transport
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -34,6 +34,7 @@ from boxoffice.http.live.handshakes import Handshakes
 from boxoffice.http.live.listener import (
     CLOSE_WITHIN_S,
     MESSAGES_MAX,
+    OUR_MISTAKE,
     SEND_BUFFER,
     UNSUPPORTED,
     Listener,
@@ -54,6 +55,8 @@ from boxoffice.http.pages import invalid_parameter, parameters, whole_number
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.visit import current
 from boxoffice.http.wire import Id
+
+log = logging.getLogger(__name__)
 
 EVENT_STREAM = "text/event-stream"
 
@@ -236,6 +239,9 @@ class LiveCalls:
         try:
             await begin(listener)
             await self._listen(upgraded, listener, hear)
+        except Exception as failure:  # an answer in HTTP's words could not be understood any more
+            _note(request, failure)
+            listener.end(OUR_MISTAKE, "we could not handle this")
         finally:
             self._audience.leave(listener)
         await listener.closed()
@@ -281,10 +287,15 @@ class LiveCalls:
         try:
             await begin(listener)
             await listener.parted.wait()
+        except Exception as failure:  # the same
+            _note(request, failure)
+            listener.end(OUR_MISTAKE, "we could not handle this")
         finally:
             self._audience.leave(listener)
-        if not listener.is_gone:
-            await stream.write_eof()
+        with suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await stream.write_eof()
+        listener.cut_off()
         return stream
 
     def _enter(self, request: web.Request, listener: Listener) -> None:
@@ -292,7 +303,12 @@ class LiveCalls:
         self._audience.enter(listener, self._addresses.of(request))
 
 
-def _wire_of(request: web.Request) -> Transport:
+def _note(request: web.Request, failure: Exception) -> None:
+    if not isinstance(failure, ConnectionError):  # or the client has gone
+        log.error("%s %s failed", request.method, request.path, exc_info=failure)
+
+
+def _wire_of(request: web.Request) -> asyncio.Transport:
     """The request's connection, with small buffers."""
     wire = request.transport
     if wire is None:

@@ -4,22 +4,13 @@ Newest wins: a listener that could not be told is told what is newest when it ca
 a place in `behind`. Knows no sockets. On the event loop.
 """
 
-from typing import Protocol
+from typing import Any
 
 from boxoffice.actors.terms import sale_state
 from boxoffice.actors.values import LIVE, EventId, EventStatus, Instant, Order, OrderId, SaleState
 from boxoffice.http import wire
 from boxoffice.http.live.frames import Frame
 from boxoffice.http.live.messages import OrderMessage, status_message
-
-
-class Watcher(Protocol):
-    """Whoever watches."""
-
-    behind: "dict[Feed, None]"
-
-    def tell(self, feed: "Feed", now_s: float) -> bool:
-        """There is something new. Returns whether that was sent at once."""
 
 
 class Feed:
@@ -34,7 +25,7 @@ class Feed:
         self.version = 0
         self.edition = 0
         self.frame: Frame | None = None
-        self.listeners: dict[Watcher, None] = {}  # in the order they came
+        self.listeners: dict[Any, None] = {}  # in the order they came; they know us, so we do not know them
 
     def _publish(self, version: int, frame: Frame) -> None:
         self.version, self.frame = version, frame

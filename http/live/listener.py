@@ -42,7 +42,7 @@ SEND_BUFFER = 16 * 1024
 MESSAGES_MAX = 100
 """Messages and pings that a listener may send from one look at it to the next, a second later."""
 
-GOING_AWAY, UNSUPPORTED, POLICY, TRY_LATER = 1001, 1003, 1008, 1013
+GOING_AWAY, UNSUPPORTED, POLICY, OUR_MISTAKE, TRY_LATER = 1001, 1003, 1008, 1011, 1013
 """Close codes of RFC 6455 and of its registry."""
 
 SLOW, KEY, MESSAGES = DROPPED = ("slow", "key", "messages")
@@ -113,8 +113,8 @@ class Listener(ABC):
             self.send(feed.frame, now_s)
 
     def send(self, frame: Frame, now_s: float) -> None:
-        """Send a message now."""
-        if not self._wire.is_closing():
+        """Send a message now, unless it could only pile up."""
+        if self.ended is None and self._wire.get_write_buffer_size() <= UNSENT_MAX:
             self._figures.messages += 1
             self._write(frame, now_s)
 
@@ -141,6 +141,12 @@ class Listener(ABC):
         if self._clogged_s is None:
             self._clogged_s = now_s
         return now_s - self._clogged_s >= STUCK_S
+
+    def cut_off(self) -> None:
+        """Have nothing more of what is not read offered to the client."""
+        if self._wire.get_write_buffer_size():
+            reset_at_close(self._wire)
+            self._wire.abort()
 
     @abstractmethod
     def keep_alive(self, now_s: float) -> None:
@@ -204,8 +210,7 @@ class WebSocketListener(Listener):
         """Wait until the client knows, if it was we who closed; one that does not read is cut off."""
         if self._closing is not None:
             await self._closing
-            reset_at_close(self._wire)
-            self._wire.abort()
+            self.cut_off()
 
     def end(self, code: int, reason: str) -> None:
         """Send a close frame; the receiving side sees that, and ends."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from boxoffice.actors.messages import EventUnknown, Find, Found, Look, Seen
-from boxoffice.actors.values import CustomerId, EventId, OrderId
+from boxoffice.actors.values import CustomerId, EventId, EventStatus, OrderId
 from boxoffice.http.answers import no_such_order, refusal
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.desk import Desk
@@ -55,10 +55,11 @@ class WatchedOrders:
         if listener.ended is not None or listener not in self._audience.listeners:
             return  # it has left meanwhile
         feed = self._feeds.setdefault(event_id, {}).setdefault(order_id, OrderFeed(event_id, order_id))
-        await self._take_in(feed, found)
+        if feed.renew(found.order, found.version, found.position):
+            await self._audience.tell_all(feed)
         self._audience.attend(listener, feed)
         if feed.is_settled:
-            self._forget(feed)
+            self._settle(feed)
 
     def unwatch(self, listener: Listener, event_id: EventId, order_id: OrderId) -> None:
         """Tell a listener no more of an order."""
@@ -70,41 +71,49 @@ class WatchedOrders:
         """Tell what is new of the watched orders, for ever."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            events = iter(tuple(self._feeds))
-            while some := tuple(islice(events, EVENTS_AT_ONCE)):
-                await asyncio.gather(*(self._look_at(event_id) for event_id in some))
+            try:
+                events = iter(tuple(self._feeds))
+                while some := tuple(islice(events, EVENTS_AT_ONCE)):
+                    statuses = await self._desk.statuses(some)
+                    await asyncio.gather(*(self._look_at(*each) for each in statuses.items()))
+            except ProblemError:
+                pass  # the database is away, say: the next time
+            except Exception:
+                log.exception("the watched orders were not looked at")
 
-    async def _look_at(self, event_id: EventId) -> None:
+    async def _look_at(self, event_id: EventId, status: EventStatus | ProblemError) -> None:
+        feeds = self._watched(event_id)
+        if isinstance(status, ProblemError) or status.version == self._looked_at.get(event_id):
+            return
         try:
-            feeds = self._watched(event_id)
-            status = self._bridge.directory.status(event_id)
-            if status is None:
+            if self._bridge.directory.status(event_id) is None:
                 await self._look_up(feeds)
-            elif status.version != self._looked_at.get(event_id):
-                some = iter(feeds)
-                while asked := tuple(islice(some, LOOKED_AT_ONCE)):
-                    await self._ask(event_id, asked)
-                self._looked_at[event_id] = status.version
+            else:
+                await self._ask(event_id, feeds)
         except ProblemError:
-            pass  # the database is away, say: the next time
-        except Exception:
-            log.exception("the watched orders of event %s were not looked at", event_id)
+            return
+        self._looked_at[event_id] = status.version
 
     def _watched(self, event_id: EventId) -> Sequence[OrderFeed]:
         """Its feeds; those that nobody watches any more are let go."""
-        for feed in tuple(self._feeds[event_id].values()):
+        feeds = tuple(self._feeds.get(event_id, {}).values())
+        for feed in feeds:
             if not feed.listeners:
                 self._forget(feed)
-        return tuple(self._feeds.get(event_id, {}).values())
+        return [feed for feed in feeds if feed.listeners]
 
     async def _ask(self, event_id: EventId, feeds: Sequence[OrderFeed]) -> None:
-        seen = await self._desk.ask(event_id, Look(tuple(feed.order_id for feed in feeds)))
-        if not isinstance(seen, Seen):
-            raise refusal(event_id, seen)
-        for feed, found in zip(feeds, seen.orders, strict=True):
-            if found is not None:
-                await self._take_in(feed, found)
-        await self._look_up([feed for feed, found in zip(feeds, seen.orders, strict=True) if found is None])
+        some, settled = iter(feeds), []
+        while asked := tuple(islice(some, LOOKED_AT_ONCE)):
+            seen = await self._desk.ask(event_id, Look(tuple(feed.order_id for feed in asked)))
+            if not isinstance(seen, Seen):
+                raise refusal(event_id, seen)
+            for feed, found in zip(asked, seen.orders, strict=True):
+                if found is None:
+                    settled.append(feed)
+                else:
+                    await self._take_in(feed, found)
+        await self._look_up(settled)
 
     async def _look_up(self, feeds: Iterable[OrderFeed]) -> None:
         """Those that no actor here has: they are settled, or their event is another server's."""
@@ -116,8 +125,15 @@ class WatchedOrders:
     async def _take_in(self, feed: OrderFeed, found: Found) -> None:
         if feed.renew(found.order, found.version, found.position):
             await self._audience.tell_all(feed)
-            if feed.is_settled:
-                self._forget(feed)
+        if feed.is_settled:
+            self._settle(feed)
+
+    def _settle(self, feed: OrderFeed) -> None:
+        """Nothing more is to come; whoever is behind has still to be told that."""
+        self._forget(feed)
+        for listener in tuple(feed.listeners):
+            if feed not in listener.behind:
+                self._audience.unwatch(listener, feed)
 
     def _forget(self, feed: OrderFeed) -> None:
         of_event = self._feeds.get(feed.event_id, {})
