@@ -19,6 +19,7 @@ from boxoffice.actors.messages import (
     Find,
     Hold,
     Initialize,
+    Look,
     Tick,
 )
 from boxoffice.actors.values import (
@@ -70,10 +71,16 @@ class Crowd:
         if pick < 0.8:
             return self._keeping(inventory, now)
         if pick < 0.9:
-            return Tick() if self.random.random() < 0.5 else Find(self._order(inventory, *OrderStatus))
+            return self._looking(inventory)
         if pick < 0.999:
             return self._adjusting(inventory, now)
         return Close()
+
+    def _looking(self, inventory: Inventory) -> Tick | Find | Look:
+        if self.random.random() < 0.5:
+            return Tick()
+        orders = [self._order(inventory, *OrderStatus) for _ in range(3)]
+        return Find(orders[0]) if self.random.random() < 0.8 else Look(tuple(orders))
 
     def _taking(self) -> Book | Hold:
         order_id = OrderId(f"order-{len(self.handed_out):04}")

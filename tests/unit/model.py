@@ -36,6 +36,7 @@ from boxoffice.actors.messages import (
     Initialize,
     Initialized,
     LimitExceeded,
+    Look,
     NotExtended,
     NotHeld,
     OrderAmbiguous,
@@ -43,6 +44,7 @@ from boxoffice.actors.messages import (
     QuantityExceeded,
     SalesClosed,
     SalesNotOpen,
+    Seen,
     SoldOut,
     TermsContradictory,
     Tick,
@@ -187,6 +189,8 @@ class Model:
                 return self.close(now)
             case Find(order_id, asker):
                 return self.find(self.entry(order_id, asker))
+            case Look(order_ids):
+                return Seen(tuple(map(self.look, order_ids)), self.version)
             case Tick():
                 return Ticked(self.version)
             case _:
@@ -325,6 +329,10 @@ class Model:
             return OrderUnknown(self.version)
         position = self.line.index(entry) + 1 if entry in self.line else None
         return Found(entry.order, position, self.version)
+
+    def look(self, order_id: OrderId) -> Found | None:
+        found = self.find(self.entry(order_id, None))
+        return found if isinstance(found, Found) else None
 
     # --- what follows ----------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from boxoffice.actors.messages import (
     Find,
     Hold,
     Initialize,
+    Look,
     Tick,
 )
 from boxoffice.actors.values import (
@@ -219,6 +220,10 @@ class InventoryMachine(RuleBasedStateMachine):
     @rule(nth=any_of_them)
     def a_waiting_order_is_looked_up(self, nth: int) -> None:
         self.ask(Find(self.nth_having(nth, OrderStatus.WAITLISTED)))
+
+    @rule(nths=st.lists(any_of_them, max_size=5))
+    def many_orders_are_looked_at(self, nths: list[int]) -> None:
+        self.ask(Look(tuple(map(self.nth_order, nths))))
 
     @rule(seconds=st.integers(0, 5))
     def time_passes(self, seconds: int) -> None:

@@ -54,6 +54,7 @@ from boxoffice.actors.messages import (
     QuantityExceeded,
     SalesClosed,
     SalesNotOpen,
+    Seen,
     SoldOut,
     TermsContradictory,
     Ticked,
@@ -143,7 +144,7 @@ REFUSED: list[tuple[Answer, int, str, dict[str, object]]] = [
     (EventUnavailable("a row too few"), 503, "event_unavailable", {}),
     (OutcomeUnknown(), 504, "outcome_unknown", {}),
 ]
-NOBODY_ASKS_FOR = {Ticked}
+NOBODY_ASKS_FOR = {Seen, Ticked}
 """Answers to what only the server itself asks."""
 
 
@@ -192,7 +193,7 @@ def test_what_may_be_another_answer_the_next_time_says_when_to_ask_again(
     assert (code in RETRY_AFTER_S) == isinstance(answer, PASSING) == (status >= 500)
 
 
-@pytest.mark.parametrize("answer", [Ticked(7), *(answer for answer, *_ in DONE)])
+@pytest.mark.parametrize("answer", [Ticked(7), Seen((), 7), *(answer for answer, *_ in DONE)])
 def test_what_is_no_refusal_is_a_mistake_of_ours(answer: Answer) -> None:
     with pytest.raises(TypeError, match="is no refusal"):
         refusal(EVENT, answer)
@@ -210,7 +211,7 @@ def test_only_a_new_event_has_a_location() -> None:
 def codes_in_the_sources() -> set[str]:
     """The codes of all problems that any module of the front makes."""
     found = set()
-    for path in (Path(__file__).resolve().parents[2] / "http").glob("*.py"):
+    for path in (Path(__file__).resolve().parents[2] / "http").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Name(id="ProblemError"), args=[ast.Constant(value=str() as code), *_]):
