@@ -12,7 +12,6 @@ import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from aiohttp import HttpVersion11, WSMsgType, web
 
@@ -203,7 +202,8 @@ class LiveCalls:
     def _refuse_foreign_page(self, request: web.Request) -> None:
         """A browser lets any page open a WebSocket to anywhere, and says only whose page it is."""
         for origin in request.headers.getall("Origin", ()):
-            is_own = urlsplit(origin).netloc.lower() == request.headers.get("Host", "").lower() != ""
+            # No URL's parser: it fails on some of what a client may write there.
+            is_own = origin.partition("://")[2].lower() == request.headers.get("Host", "").lower() != ""
             if not is_own and origin not in self._cors.origins:
                 raise ProblemError(
                     "forbidden", "Pages of this origin may not listen: see --cors-origin.", scope="read"
@@ -228,11 +228,16 @@ class LiveCalls:
             timeout=CLOSE_WITHIN_S,
             autoping=False,
             compress=False,
-            max_msg_size=MESSAGE_MAX,
+            max_msg_size=MESSAGE_MAX + 1,  # from which on aiohttp refuses it
             decode_text=False,
         )
         upgraded.headers.update(current().headers)
-        await upgraded.prepare(request)
+        try:
+            await upgraded.prepare(request)
+        except (web.HTTPBadRequest, ValueError):  # the latter for a key that is not even ASCII
+            why = "That opens no WebSocket of version 13 (RFC 6455, section 4.2.1)."
+            headers = {"Sec-WebSocket-Version": "13"}
+            raise ProblemError("malformed_request", why, headers=headers) from None
         now_s = self._audience.monotonic_s()
         listener = WebSocketListener(_wire_of(request), is_welcome, self._audience.figures, upgraded, now_s)
         self._enter(request, listener)
@@ -319,7 +324,9 @@ def _wire_of(request: web.Request) -> asyncio.Transport:
 
 
 def _is_upgrade(request: web.Request) -> bool:
-    return request.method == "GET" and request.headers.get("Upgrade", "").strip().lower() == "websocket"
+    """RFC 6455, section 4.2.1: with HTTP/1.1 at the least."""
+    wanted = request.headers.get("Upgrade", "").strip().lower()
+    return request.method == "GET" and request.version >= HttpVersion11 and wanted == "websocket"
 
 
 def _since(request: web.Request, event_id: EventId, query: Mapping[str, str]) -> int:
