@@ -10,10 +10,11 @@ import logging
 import random
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 
 from aiohttp import HttpVersion11, WSMsgType, web
+from msgspec import UNSET
 
 from boxoffice.actors.principals import Scope
 from boxoffice.actors.values import SECOND, EventId, Instant
@@ -146,10 +147,10 @@ class LiveCalls:
         for given in body.unwatch or []:
             if (event_id := wire.event_id_of(given)) is not None:
                 self._audience.unwatch_event(listener, event_id)
-        if body.unwatch_order and (named := wire.order_id_of(body.unwatch_order)) is not None:
+        if body.unwatch_order is not UNSET and (named := wire.order_id_of(body.unwatch_order)) is not None:
             self._orders.unwatch(listener, *named)
         await self._watch_events(listener, watch)
-        if body.watch_order:
+        if body.watch_order is not UNSET:
             await self._watch_order(listener, body.watch_order)
 
     async def _watch_events(self, listener: Listener, given: Iterable[Id]) -> None:
@@ -162,7 +163,8 @@ class LiveCalls:
             return
         for each, event_id in wanted.items():
             try:
-                _refuse_too_many(listener, EventFeed, event_id)
+                events = [feed.event_id for feed in listener.feeds if isinstance(feed, EventFeed)]
+                _refuse_too_many("events", events, event_id)
                 found = statuses.get(event_id, no_such_event()) if event_id is not None else no_such_event()
                 if isinstance(found, ProblemError):
                     raise found
@@ -176,7 +178,8 @@ class LiveCalls:
             named = wire.order_id_of(given)
             if named is None:
                 raise no_such_order()
-            _refuse_too_many(listener, OrderFeed)
+            orders = [feed for feed in listener.feeds if isinstance(feed, OrderFeed) and not feed.is_settled]
+            _refuse_too_many("orders", [(feed.event_id, feed.order_id) for feed in orders], named)
             await self._orders.watch(listener, *named, current().customer)
         except ProblemError as problem:
             self._tell_problem(listener, problem, order_id=str(given))
@@ -348,10 +351,8 @@ def _listed(query: Mapping[str, str], name: str) -> list[str]:
     return listed
 
 
-def _refuse_too_many(listener: Listener, kind: type, event_id: EventId | None = None) -> None:
-    watched = [feed for feed in listener.feeds if isinstance(feed, kind)]
-    if len(watched) >= WATCHED_MAX and all(feed.event_id != event_id for feed in watched):
-        what = "events" if kind is EventFeed else "orders"
+def _refuse_too_many(what: str, watched: Collection[object], wanted: object) -> None:
+    if len(watched) >= WATCHED_MAX and wanted not in watched:
         raise ProblemError("invalid_request", f"One connection may watch {WATCHED_MAX} {what} at a time.")
 
 

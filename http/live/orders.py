@@ -55,9 +55,12 @@ class WatchedOrders:
         if listener.ended is not None or listener not in self._audience.listeners:
             return  # it has left meanwhile
         feed = self._feeds.setdefault(event_id, {}).setdefault(order_id, OrderFeed(event_id, order_id))
-        if feed.renew(found.order, found.version, found.position):
+        is_new = feed.renew(found.order, found.version, found.position)
+        self._audience.attend(
+            listener, feed
+        )  # before anything is waited for: one that nobody attends is let go
+        if is_new:
             await self._audience.tell_all(feed)
-        self._audience.attend(listener, feed)
         if feed.is_settled:
             self._settle(feed)
 
@@ -92,7 +95,8 @@ class WatchedOrders:
                 await self._ask(event_id, feeds)
         except ProblemError:
             return
-        self._looked_at[event_id] = status.version
+        if event_id in self._feeds:  # or it was let go meanwhile
+            self._looked_at[event_id] = status.version
 
     def _watched(self, event_id: EventId) -> Sequence[OrderFeed]:
         """Its feeds; those that nobody watches any more are let go."""
