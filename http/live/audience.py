@@ -24,6 +24,7 @@ from boxoffice.http.live.listener import (
     KEY,
     MESSAGES,
     MESSAGES_MAX,
+    OUR_MISTAKE,
     POLICY,
     SLOW,
     TRANSPORTS,
@@ -189,12 +190,18 @@ class Audience:
             if feed is not None and feed.renew(status, now):
                 renewed.add(feed)
         sent = sum([await self.tell_all(feed) for feed in renewed])
-        behind, self._behind = self._behind, set()
-        for listener in behind:
-            listener.catch_up(self.monotonic_s())
-            if listener.behind:
-                self._behind.add(listener)
+        self._catch_up()
         return sent
+
+    def _catch_up(self) -> None:
+        now_s = self.monotonic_s()
+        for listener in tuple(self._behind):
+            try:
+                listener.catch_up(now_s)
+            except Exception:
+                self._give_up(listener)
+            if not listener.behind:
+                self._behind.discard(listener)
 
     async def tell_all(self, feed: Feed) -> int:
         """Tell all listeners of a feed, some at a time; returns how many were sent something."""
@@ -207,11 +214,22 @@ class Audience:
     def _tell(self, listeners: Iterable[Any], feed: Feed) -> int:
         sent, now_s = 0, self.monotonic_s()
         for listener in listeners:
-            if listener.tell(feed, now_s):
+            try:
+                is_told = listener.tell(feed, now_s)
+            except Exception:
+                self._give_up(listener)
+                continue
+            if is_told:
                 sent += 1
             elif listener.behind:
                 self._behind.add(listener)
         return sent
+
+    def _give_up(self, listener: Listener) -> None:
+        """What is wrong with one of them is not to become the others' trouble."""
+        log.exception("a listener is given up")
+        listener.behind.clear()
+        listener.end(OUR_MISTAKE, "we could not handle this")
 
     # --- what nobody tells us --------------------------------------------------------------------
 
@@ -227,17 +245,21 @@ class Audience:
                 log.exception("events were not looked for in the database")
 
     async def _look_elsewhere(self) -> None:
-        absent, directory = [], self._bridge.directory
-        for event_id, feed in self._feeds.items():
-            status = directory.status(event_id)
-            if status is None:
-                absent.append(event_id)
-            elif feed.is_outdated(status, self._clock()):
-                self._news[event_id] = status
-        some = iter(absent)
-        while event_ids := list(islice(some, LOOKED_UP_AT_ONCE)):
+        absent: list[EventId] = []
+        feeds = iter(tuple(self._feeds.values()))
+        while some := tuple(islice(feeds, LOOKED_UP_AT_ONCE)):
+            absent += [feed.event_id for feed in some if not self._is_here(feed)]
+            await asyncio.sleep(0)  # that was some 2 ms of the event loop's time
+        asked = iter(absent)
+        while event_ids := list(islice(asked, LOOKED_UP_AT_ONCE)):
             for status in await self._bridge.read(self._reading.statuses, event_ids):
                 self._news.setdefault(status.event_id, status)
+
+    def _is_here(self, feed: EventFeed) -> bool:
+        status = self._bridge.directory.status(feed.event_id)
+        if status is not None and feed.is_outdated(status, self._clock()):
+            self._news[feed.event_id] = status
+        return status is not None
 
     async def look_after(self) -> None:
         """Give up whoever does not read, sends too much or is no longer welcome, for ever."""
@@ -256,8 +278,14 @@ class Audience:
             now_s = self.monotonic_s()
             for listener in some:
                 if listener in self.listeners:
-                    self._look_at(listener, now_s)
+                    self._look_after_one(listener, now_s)
             await asyncio.sleep(0)
+
+    def _look_after_one(self, listener: Listener, now_s: float) -> None:
+        try:
+            self._look_at(listener, now_s)
+        except Exception:
+            self._give_up(listener)
 
     def _look_at(self, listener: Listener, now_s: float) -> None:
         listener.received = 0

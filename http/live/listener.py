@@ -114,7 +114,8 @@ class Listener(ABC):
 
     def send(self, frame: Frame, now_s: float) -> None:
         """Send a message now, unless it could only pile up."""
-        if self.ended is None and self._wire.get_write_buffer_size() <= UNSENT_MAX:
+        is_open = self.ended is None and not self._wire.is_closing()
+        if is_open and self._wire.get_write_buffer_size() <= UNSENT_MAX:
             self._figures.messages += 1
             self._write(frame, now_s)
 
