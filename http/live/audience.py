@@ -31,6 +31,7 @@ from boxoffice.http.live.listener import (
     TRY_LATER,
     Listener,
     ListenerFigures,
+    Patience,
 )
 from boxoffice.http.origin import is_loopback, network_of
 from boxoffice.http.problems import ProblemError
@@ -48,7 +49,6 @@ loop spends no more than this share of its time on them; but no longer than half
 TOLD_PER_TICK = 50
 """Listeners told before the loop looks for requests again: less than a millisecond."""
 
-LOOK_AFTER_EVERY_S = 1.0
 LOOKED_AFTER_PER_TICK = 500
 LOOK_ELSEWHERE_EVERY_S = 0.5
 LOOKED_UP_AT_ONCE = 1_000
@@ -68,6 +68,7 @@ class Audience:
         listeners_max: int,
         per_address_max: int,
         monotonic_s: Callable[[], float] = time.monotonic,
+        patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
         self._bridge = bridge
         self._reading = reading
@@ -75,6 +76,7 @@ class Audience:
         self._max = listeners_max
         self._per_address_max = per_address_max
         self.monotonic_s = monotonic_s
+        self.patience = patience
         self.figures = ListenerFigures()
         self.listeners: dict[Listener, str] = {}  # and the network that each comes from
         self._networks: Counter[str] = Counter()
@@ -265,10 +267,10 @@ class Audience:
         """Give up whoever does not read, sends too much or is no longer welcome, for ever."""
         looked_s = self.monotonic_s()
         while True:
-            await asyncio.sleep(LOOK_AFTER_EVERY_S)
+            await asyncio.sleep(self.patience.look_every_s)
             now_s = self.monotonic_s()
             # If we were late ourselves (stopped, say), what they have sent since may not have been read yet.
-            if now_s - looked_s <= 2 * LOOK_AFTER_EVERY_S:
+            if now_s - looked_s <= 2 * self.patience.look_every_s:
                 await self._look_after(tuple(self.listeners))
             looked_s = self.monotonic_s()
 

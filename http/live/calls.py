@@ -32,7 +32,6 @@ from boxoffice.http.live.feeds import EventFeed, OrderFeed
 from boxoffice.http.live.frames import Frame
 from boxoffice.http.live.handshakes import Handshakes
 from boxoffice.http.live.listener import (
-    CLOSE_WITHIN_S,
     MESSAGES_MAX,
     OUR_MISTAKE,
     SEND_BUFFER,
@@ -228,7 +227,7 @@ class LiveCalls:
         self, request: web.Request, is_welcome: Callable[[], bool], begin: Begin, hear: Hear
     ) -> web.StreamResponse:
         upgraded = web.WebSocketResponse(
-            timeout=CLOSE_WITHIN_S,
+            timeout=self._audience.patience.close_within_s,
             autoping=False,
             compress=False,
             max_msg_size=MESSAGE_MAX + 1,  # from which on aiohttp refuses it
@@ -241,8 +240,9 @@ class LiveCalls:
             why = "That opens no WebSocket of version 13 (RFC 6455, section 4.2.1)."
             headers = {"Sec-WebSocket-Version": "13"}
             raise ProblemError("malformed_request", why, headers=headers) from None
-        now_s = self._audience.monotonic_s()
-        listener = WebSocketListener(_wire_of(request), is_welcome, self._audience.figures, upgraded, now_s)
+        audience, wire = self._audience, _wire_of(request)
+        now_s = audience.monotonic_s()
+        listener = WebSocketListener(wire, is_welcome, audience.figures, audience.patience, upgraded, now_s)
         self._enter(request, listener)
         try:
             await begin(listener)
@@ -289,8 +289,9 @@ class LiveCalls:
         if request.method == "HEAD":
             return stream
         await stream.write(b"retry: %d\n\n" % random.randint(*COME_BACK_MS))  # noqa: S311 - no secret
-        now_s, figures = self._audience.monotonic_s(), self._audience.figures
-        listener = StreamListener(_wire_of(request), is_welcome, figures, now_s, is_chunked=is_chunked)
+        figures, patience, wire = self._audience.figures, self._audience.patience, _wire_of(request)
+        now_s = self._audience.monotonic_s()
+        listener = StreamListener(wire, is_welcome, figures, patience, now_s, is_chunked=is_chunked)
         self._enter(request, listener)
         try:
             await begin(listener)
@@ -301,8 +302,9 @@ class LiveCalls:
         finally:
             self._audience.leave(listener)
         with suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(CLOSE_WITHIN_S):
+            async with asyncio.timeout(patience.close_within_s):
                 await stream.write_eof()
+        await listener.drained()
         listener.cut_off()
         return stream
 

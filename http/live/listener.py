@@ -13,6 +13,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar
 
 from aiohttp import web
@@ -33,6 +34,9 @@ IDLE_PING_EVERY_S = 25.0
 STUCK_S = 10.0
 """A listener that reads nothing for so long is given up."""
 
+CLOSE_WITHIN_S = 1.0
+"""How long a listener that is closed may take to say that it knows."""
+
 UNSENT_MAX = 16 * 1024
 """Bytes that wait to be taken by the kernel, from which on nothing is added: some 20 messages."""
 
@@ -50,8 +54,16 @@ SLOW, KEY, MESSAGES = DROPPED = ("slow", "key", "messages")
 
 WEBSOCKET, SSE = TRANSPORTS = ("websocket", "sse")
 
-CLOSE_WITHIN_S = 1.0
-"""How long a listener that is closed may take to say that it knows."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long listeners are waited for, in seconds. Each may be late by a look at all of them."""
+
+    ping_every_s: float = PING_EVERY_S
+    idle_ping_every_s: float = IDLE_PING_EVERY_S
+    stuck_s: float = STUCK_S
+    close_within_s: float = CLOSE_WITHIN_S
+    look_every_s: float = 1.0
 
 
 class ListenerFigures:
@@ -64,6 +76,10 @@ class ListenerFigures:
         self.dropped = dict.fromkeys(DROPPED, 0)
 
 
+LAST_LOOKS = 20
+"""Looks at whether the kernel has taken what a listener was sent last, until it is cut off."""
+
+
 class Listener(ABC):
     """What WebSockets and streams of events have in common. `since`: of which versions nothing is to be sent.
 
@@ -74,12 +90,21 @@ class Listener(ABC):
     transport: ClassVar[str]
 
     __slots__ = (
-        *("_clogged_s", "_figures", "_wire", "behind", "ended", "feeds", "is_welcome", "received", "since"),
+        *("_clogged_s", "_figures", "_patience", "_unsent", "_wire"),
+        *("behind", "ended", "feeds", "is_welcome", "received", "since"),
     )
 
-    def __init__(self, wire: asyncio.Transport, is_welcome: Callable[[], bool], figures: ListenerFigures):
+    def __init__(
+        self,
+        wire: asyncio.Transport,
+        is_welcome: Callable[[], bool],
+        figures: ListenerFigures,
+        patience: Patience,
+    ) -> None:
         self._wire = wire
         self._figures = figures
+        self._patience = patience
+        self._unsent = 0  # bytes that waited when last looked at
         self._clogged_s: float | None = None  # since when nothing of what waits has been taken
         self.is_welcome = is_welcome
         self.feeds: dict[Feed, int] = {}
@@ -114,7 +139,7 @@ class Listener(ABC):
 
     def send(self, frame: Frame, now_s: float) -> None:
         """Send a message now, unless it could only pile up."""
-        is_open = self.ended is None and not self._wire.is_closing()
+        is_open = self.ended is None and not self.is_gone
         if is_open and self._wire.get_write_buffer_size() <= UNSENT_MAX:
             self._figures.messages += 1
             self._write(frame, now_s)
@@ -135,13 +160,24 @@ class Listener(ABC):
         return self._wire.is_closing()
 
     def is_stuck(self, now_s: float) -> bool:
-        """Whether it has read nothing for too long. Called every second."""
-        if not self._wire.get_write_buffer_size():
+        """Whether it has read nothing for too long. Called every second.
+
+        What waits grows by what we write, so each time that it shrinks the client has read.
+        """
+        before, self._unsent = self._unsent, self._wire.get_write_buffer_size()
+        if not self._unsent:
             self._clogged_s = None
             return False
-        if self._clogged_s is None:
+        if self._clogged_s is None or self._unsent < before:
             self._clogged_s = now_s
-        return now_s - self._clogged_s >= STUCK_S
+        return now_s - self._clogged_s >= self._patience.stuck_s
+
+    async def drained(self) -> None:
+        """Wait until the kernel has taken everything, but not for long."""
+        for _ in range(LAST_LOOKS):
+            if not self._wire.get_write_buffer_size():
+                return
+            await asyncio.sleep(self._patience.close_within_s / LAST_LOOKS)
 
     def cut_off(self) -> None:
         """Have nothing more of what is not read offered to the client."""
@@ -170,14 +206,21 @@ class WebSocketListener(Listener):
         wire: asyncio.Transport,
         is_welcome: Callable[[], bool],
         figures: ListenerFigures,
+        patience: Patience,
         socket: web.WebSocketResponse,
         now_s: float,
     ) -> None:
-        super().__init__(wire, is_welcome, figures)
+        super().__init__(wire, is_welcome, figures, patience)
         self._socket = socket
         self._asked_s: float | None = None  # when it was asked what it has not answered
-        self._pinged_s = now_s - random.uniform(0, PING_EVERY_S)  # noqa: S311 - so that not all answer at once
+        early_s = random.uniform(0, patience.ping_every_s)  # noqa: S311 - so that not all answer at once
+        self._pinged_s = now_s - early_s
         self._closing: asyncio.Task[bool] | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the client has closed, or aiohttp has: it does when what comes is no frame."""
+        return self._wire.is_closing() or self._socket.closed
 
     def answered(self, now_s: float) -> None:
         """It has read everything that was sent before the ping."""
@@ -186,11 +229,11 @@ class WebSocketListener(Listener):
 
     def _takes(self, now_s: float) -> bool:
         asked_s = self._asked_s
-        is_late = asked_s is not None and now_s - asked_s >= PING_EVERY_S
+        is_late = asked_s is not None and now_s - asked_s >= self._patience.ping_every_s
         return not is_late and self._wire.get_write_buffer_size() <= UNSENT_MAX
 
     def _write(self, frame: Frame, now_s: float) -> None:
-        if self._asked_s is None and now_s - self._pinged_s >= PING_EVERY_S:
+        if self._asked_s is None and now_s - self._pinged_s >= self._patience.ping_every_s:
             self._asked_s = self._pinged_s = now_s
             self._wire.write(frame.pinged)
         else:
@@ -198,12 +241,12 @@ class WebSocketListener(Listener):
 
     def is_stuck(self, now_s: float) -> bool:
         """Whether it has answered no ping for too long, either."""
-        unanswered = self._asked_s is not None and now_s - self._asked_s >= STUCK_S
+        unanswered = self._asked_s is not None and now_s - self._asked_s >= self._patience.stuck_s
         return super().is_stuck(now_s) or unanswered
 
     def keep_alive(self, now_s: float) -> None:
         """Ping."""
-        if self._asked_s is None and now_s - self._pinged_s >= IDLE_PING_EVERY_S:
+        if self._asked_s is None and now_s - self._pinged_s >= self._patience.idle_ping_every_s:
             self._asked_s = self._pinged_s = now_s
             self._wire.write(PING)
 
@@ -233,11 +276,12 @@ class StreamListener(Listener):
         wire: asyncio.Transport,
         is_welcome: Callable[[], bool],
         figures: ListenerFigures,
+        patience: Patience,
         now_s: float,
         *,
         is_chunked: bool,
     ) -> None:
-        super().__init__(wire, is_welcome, figures)
+        super().__init__(wire, is_welcome, figures, patience)
         self._is_chunked = is_chunked
         self._told_s = now_s
         self.parted = asyncio.Event()
@@ -248,7 +292,7 @@ class StreamListener(Listener):
 
     def keep_alive(self, now_s: float) -> None:
         """Send a comment."""
-        if now_s - self._told_s >= IDLE_PING_EVERY_S:
+        if now_s - self._told_s >= self._patience.idle_ping_every_s:
             self._told_s = now_s
             self._wire.write(chunk_of(HEARTBEAT) if self._is_chunked else HEARTBEAT)
 
