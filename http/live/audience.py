@@ -145,7 +145,7 @@ class Audience:
     def attend(self, listener: Listener, feed: Feed) -> None:
         """Tell a listener what is newest there now, and from now on."""
         feed.listeners[listener] = None
-        if feed.version > listener.since:
+        if feed.version > listener.since or (feed.version == listener.since and feed.is_timed):
             listener.feeds[feed] = 0
             self._tell([listener], feed)
         else:

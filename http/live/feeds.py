@@ -15,15 +15,17 @@ from boxoffice.http.live.messages import OrderMessage, status_message
 
 class Feed:
     """Something that is watched. `frame` is its newest state, at `version`, None as long as it is unknown;
-    `edition` counts its states, since not every one has a version of its own.
+    `edition` counts its states, since not every one has a version of its own. `is_timed`: more than one
+    of them may have this version, and which of them somebody has seen is not known.
     """
 
-    __slots__ = ("edition", "event_id", "frame", "listeners", "version")
+    __slots__ = ("edition", "event_id", "frame", "is_timed", "listeners", "version")
 
     def __init__(self, event_id: EventId) -> None:
         self.event_id = event_id
         self.version = 0
         self.edition = 0
+        self.is_timed = False
         self.frame: Frame | None = None
         self.listeners: dict[Any, None] = {}  # in the order they came; they know us, so we do not know them
 
@@ -47,6 +49,8 @@ class EventFeed(Feed):
         if status.version < self.version or (status.version == self.version and state is self._state):
             return False
         self._state = state
+        opens, closes = status.terms.sales_open_at, status.terms.sales_close_at
+        self.is_timed = status.closed_at is None and (opens, closes) != (None, None)
         message = wire.encode(status_message(status, now))
         self._publish(status.version, Frame(message, "status", f"{self.event_id}-{status.version}"))
         return True
