@@ -83,7 +83,7 @@ class Access:
         given = request.headers.getall("Authorization", None)
         if given is None:
             if call in LISTENING and "handshake" in request.query:
-                return self._whose_handshake(request.query["handshake"])
+                return self._whose_handshake(request.query["handshake"], call)
             return self._anybody(request) if self._ring.is_open and self._tokens is None else STRANGER
         scheme, _, token = given[0].partition(" ")
         if len(given) > 1 or not token or scheme.lower() != "bearer":
@@ -136,9 +136,9 @@ class Access:
         until = Instant(int(self._tokens.until_s(token) * SECOND))
         return Principal(f"customer:{customer}", CUSTOMER_SCOPES, customer, until=until)
 
-    def _whose_handshake(self, handshake: str) -> Principal:
+    def _whose_handshake(self, handshake: str, call: Call) -> Principal:
         principal = self._handshakes.use(handshake)
-        if principal is None:
+        if principal is None or not self.is_welcome(principal, call):  # its key may have been revoked since
             raise unauthenticated(
                 "The handshake is not known, was used, or is too old: get another.", invalid=True
             )
