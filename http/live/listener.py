@@ -34,8 +34,10 @@ IDLE_PING_EVERY_S = 25.0
 STUCK_S = 10.0
 """A listener that reads nothing for so long is given up."""
 
-CLOSE_WITHIN_S = 1.0
-"""How long a listener that is closed may take to say that it knows."""
+CLOSE_WITHIN_S = 0.75
+"""How long a listener that is closed may take to say that it knows. Less than the second that aiohttp waits
+for those that are left when the server stops: were it the same, aiohttp would log that as a failure.
+"""
 
 UNSENT_MAX = 16 * 1024
 """Bytes that wait to be taken by the kernel, from which on nothing is added: some 20 messages."""
@@ -76,7 +78,7 @@ class ListenerFigures:
         self.dropped = dict.fromkeys(DROPPED, 0)
 
 
-LAST_LOOKS = 20
+LAST_LOOKS = 10
 """Looks at whether the kernel has taken what a listener was sent last, until it is cut off."""
 
 
