@@ -42,6 +42,7 @@ class Dispatcher:
             threading.Thread(target=self._run, name=f"actors-{number}", daemon=True)
             for number in range(threads)
         ]
+        self._stopping = False
         self.came = count()
         self.went = count()
 
@@ -51,8 +52,13 @@ class Dispatcher:
             thread.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Run all turns that are due, then end the threads. Waits `timeout_s` for each at the most."""
-        self._ready.put(None)
+        """Run all turns that are due, then end the threads. Waits `timeout_s` for each at the most.
+
+        May be called again, by the same thread, to wait for longer.
+        """
+        if not self._stopping:  # of two marks in the queue each would be in the other's way, for ever
+            self._stopping = True
+            self._ready.put(None)
         for thread in self._threads:
             thread.join(timeout_s)
 

@@ -507,8 +507,10 @@ def test_stopping_the_dispatcher_does_not_wait_for_ever() -> None:
     ref.tell(gate)
     gate.wait()
     dispatcher.stop(timeout_s=0.01)
+    assert [thread.is_alive() for thread in dispatcher._threads] == [True]
     gate.open()
     dispatcher.stop()
+    assert [thread.is_alive() for thread in dispatcher._threads] == [False], "or it turns in circles"
 
 
 def test_what_was_put_and_not_taken_is_counted_however_many_put_and_take(busy_threads: Dispatcher) -> None:
