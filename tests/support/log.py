@@ -70,10 +70,14 @@ def database(url: str) -> Iterator[Cursor]:
 
 
 class Log:
-    """One event's committed changes, replayed: the event's numbers and the answer at every version."""
+    """One event's committed changes, replayed: the event's numbers and the answer at every version.
 
-    def __init__(self, database_url: str, event_id: str) -> None:
-        assert_audit_passes(database_url)
+    Before, everything that is in the database is audited, unless it has been: many tests may share it.
+    """
+
+    def __init__(self, database_url: str, event_id: str, *, is_audited: bool = False) -> None:
+        if not is_audited:
+            assert_audit_passes(database_url)
         self._number = int(event_id)
         self._replayed = Replay(EventId(self._number))
         self.changes: list[Change] = []
@@ -144,6 +148,12 @@ class Log:
         then["closedAt"] = then["closedAt"] or then["salesCloseAt"]
         said = {name: value for name, value in problem.items() if name in then}
         assert said == {name: then[name] for name in said}
+
+
+def logs(database_url: str, event_ids: Iterable[str]) -> list[Log]:
+    """Those of several events, after one audit for all of them."""
+    assert_audit_passes(database_url)
+    return [Log(database_url, event_id, is_audited=True) for event_id in event_ids]
 
 
 def once_for_each_key(answered: Iterable[Seen]) -> list[Seen]:
