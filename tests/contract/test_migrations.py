@@ -6,8 +6,8 @@ import psycopg2.errors
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import IntegrityError
 
@@ -16,7 +16,8 @@ from boxoffice.actors.values import EventId, EventStatus, Terms
 from boxoffice.persistence import database
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
-from boxoffice.persistence.tables import metadata, schema_version
+from boxoffice.persistence.tables import REVISIONS, metadata, schema_version
+from boxoffice.persistence.upgrading import config_on
 from tests.contract.support import EVENT, Outlet, Owner, Stored, book
 
 CATALOGUES = {
@@ -75,14 +76,10 @@ def test_the_migrations_make_what_the_tables_say(name: str, connection: Connecti
 
 
 def test_the_migrations_go_back_and_forth(engine: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(database.MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
     with engine.connect() as connection:
         before = {name: catalogue(connection, name, "public") for name in CATALOGUES}
         connection.rollback()
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        command.downgrade(config_on(connection), "base")
         connection.commit()
         assert inspect(connection).get_table_names() == [ALEMBICS_OWN]
         assert inspect(connection).get_sequence_names() == []
@@ -91,6 +88,12 @@ def test_the_migrations_go_back_and_forth(engine: Engine) -> None:
     database.check_schema(engine)
     with engine.connect() as connection:
         assert {name: catalogue(connection, name, "public") for name in CATALOGUES} == before
+
+
+def test_the_numbers_of_the_files_are_those_that_alembic_knows_in_its_order(connection: Connection) -> None:
+    scripts = ScriptDirectory.from_config(config_on(connection))
+    assert [script.revision for script in scripts.walk_revisions()] == list(reversed(REVISIONS))
+    assert scripts.get_heads() == [REVISIONS[-1]]
 
 
 def test_upgrading_what_is_up_to_date_changes_nothing(
@@ -167,9 +170,8 @@ INSERT INTO orders VALUES
 
 
 def test_what_the_first_tables_held_sells_on_after_the_upgrade_and_goes_back(engine: Engine) -> None:
-    config = database._alembic_config()
     with engine.connect() as connection:
-        config.attributes["connection"] = connection
+        config = config_on(connection)
         command.downgrade(config, "0001")
         connection.execute(text(FIRST_TABLES))
         command.upgrade(config, "head")
@@ -179,7 +181,7 @@ def test_what_the_first_tables_held_sells_on_after_the_upgrade_and_goes_back(eng
     assert [order.customer for order in found[EVENT].line] == ["ben", "cem"]
     assert found[EventId(8)].status.terms == Terms()
     with engine.connect() as connection:
-        config.attributes["connection"] = connection
+        config = config_on(connection)
         command.downgrade(config, "0001")
         command.upgrade(config, "head")
         connection.commit()
