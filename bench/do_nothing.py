@@ -19,7 +19,7 @@ from boxoffice.actors.values import (
     OrderId,
     OrderStatus,
 )
-from boxoffice.http import server, wire
+from boxoffice.http import binding, server, wire
 from boxoffice.http.commands import COMMANDS
 from boxoffice.http.handlers import read_json, response
 
@@ -42,7 +42,7 @@ async def main(port: int) -> None:
     def ready() -> None:
         print(f"do nothing at http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
 
-    bound = server.bind("127.0.0.1", port)
+    bound = binding.bind("127.0.0.1", port)
     app = web.Application()
     app.add_routes([web.post("/book", book)])
     await server.serve(app, bound, ready=ready, drain=nothing)

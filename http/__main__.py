@@ -5,6 +5,7 @@ packages. On the main thread.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -20,8 +21,7 @@ from rich.panel import Panel
 
 from boxoffice.actors import failpoints
 from boxoffice.actors.ports import DatabaseAway
-from boxoffice.http import composition, key_commands, logs, server
-from boxoffice.http.composition import Ground
+from boxoffice.http import binding, key_commands
 from boxoffice.http.locate import located, located_beside, refuse_contradictions
 from boxoffice.http.masking import MASK, masked
 from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
@@ -57,7 +57,7 @@ def main() -> None:
     """The command `boxoffice`."""
     try:
         app()
-    except (StartupError, server.ListenError) as error:
+    except (StartupError, binding.ListenError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
@@ -66,6 +66,9 @@ def main() -> None:
 @app.command
 def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - frozen
     """Run the server until SIGTERM or Ctrl-C."""
+    gc.disable()  # until all is loaded and the events are rebuilt: nothing of that is garbage
+    from boxoffice.http import composition, logs, server  # noqa: PLC0415 - half of the start; others do without
+
     writer = logs.configure(settings.log_level, settings.log_format)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _warn_of_unknown_variables()
@@ -75,7 +78,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
     for number in server.STOP_SIGNALS:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     with ExitStack() as stack:
-        bound = stack.enter_context(server.bind(settings.host, settings.port))
+        bound = stack.enter_context(binding.bind(settings.host, settings.port))
         url, shown, postgres, _ = stack.enter_context(located(settings))
         engines = Engines(url)
         stack.callback(engines.dispose)
@@ -93,7 +96,7 @@ def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - fr
 
         try:
             with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-                runner.run(composition.run(settings, Ground(engines, postgres, bound), ready))
+                runner.run(composition.run(settings, composition.Ground(engines, postgres, bound), ready))
         finally:
             for number in server.STOP_SIGNALS:  # we are stopping already: nothing must cut it off
                 signal.signal(number, signal.SIG_IGN)

@@ -10,23 +10,22 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
 from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.ports import ApiKeys, DatabaseAway
-from boxoffice.actors.values import Instant
 from boxoffice.http import server
 from boxoffice.http.access import Access
 from boxoffice.http.app import application
 from boxoffice.http.batch import Batches
 from boxoffice.http.bridge import Bridge
+from boxoffice.http.clock import clock
 from boxoffice.http.connection import Connection
 from boxoffice.http.cors import Cors
 from boxoffice.http.desk import Desk
-from boxoffice.http.documents import Documents
 from boxoffice.http.door import Door
 from boxoffice.http.exposure import refusal_to_listen
 from boxoffice.http.handlers import Handlers
@@ -42,13 +41,13 @@ from boxoffice.http.live.handshakes import Handshakes
 from boxoffice.http.live.orders import WatchedOrders
 from boxoffice.http.logs import RequestLog
 from boxoffice.http.metrics import Metrics, RequestFigures
+from boxoffice.http.on_demand import DocumentsOnDemand
 from boxoffice.http.origin import Addresses
 from boxoffice.http.rates import rate_of
 from boxoffice.http.reads import Reads
 from boxoffice.http.settings import ServeSettings, tokens_taken
 from boxoffice.http.terminal import progress
 from boxoffice.http.token_rules import TokenRulesError
-from boxoffice.http.tokens import CustomerTokens
 from boxoffice.persistence.database import StartupError
 from boxoffice.persistence.embedded import EmbeddedPostgres
 from boxoffice.persistence.engines import Engines
@@ -57,6 +56,9 @@ from boxoffice.persistence.keys import DatabaseApiKeys
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
 from boxoffice.persistence.replies import DatabaseReplies
+
+if TYPE_CHECKING:
+    from boxoffice.http.tokens import CustomerTokens
 
 log = logging.getLogger(__name__)
 
@@ -154,7 +156,7 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
 
 
 def front(
-    settings: ServeSettings, house: House, ring: KeyRing, tokens: CustomerTokens | None
+    settings: ServeSettings, house: House, ring: KeyRing, tokens: "CustomerTokens | None"
 ) -> web.Application:
     """The door, and behind it a handler for each call."""
     bridge, reading, desk = house.bridge, house.reading, house.desk
@@ -186,13 +188,13 @@ def front(
         **KeyCalls(bridge, desk, house.api_keys, ring).handlers(),
         **Health(bridge, reading, house.lag, house.connections).handlers(),
         **metrics.handlers(),
-        **Documents().handlers(),
+        **DocumentsOnDemand().handlers(),
     }
     return application(handlers, Door(access, limits, addresses, cors, figures, request_log))
 
 
 def care(
-    ground: Ground, house: House, ring: KeyRing, tokens: CustomerTokens | None
+    ground: Ground, house: House, ring: KeyRing, tokens: "CustomerTokens | None"
 ) -> Iterator[Coroutine[Any, Any, None]]:
     """What is looked after, as long as it runs."""
     yield prune(house.bridge, house.replies)
@@ -220,12 +222,14 @@ def known_keys(api_keys: ApiKeys) -> KeyRing:
         raise StartupError(f"The API keys could not be read: {away}.") from away
 
 
-async def known_tokens(settings: ServeSettings) -> CustomerTokens | None:
+async def known_tokens(settings: ServeSettings) -> "CustomerTokens | None":
     """Whose customers' tokens are taken, if any are. Raises StartupError."""
     try:
         rules = tokens_taken(settings)
         if rules is None:
             return None
+        from boxoffice.http.tokens import CustomerTokens  # noqa: PLC0415 - and cryptography, for few servers
+
         tokens = CustomerTokens(rules)
         await tokens.load()
     except TokenRulesError as error:
@@ -233,7 +237,7 @@ async def known_tokens(settings: ServeSettings) -> CustomerTokens | None:
     return tokens
 
 
-def refuse_exposure(settings: ServeSettings, ring: KeyRing, tokens: CustomerTokens | None) -> None:
+def refuse_exposure(settings: ServeSettings, ring: KeyRing, tokens: "CustomerTokens | None") -> None:
     """Raise StartupError rather than open to the world what everybody may do everything with."""
     refusal = refusal_to_listen(
         settings.host,
@@ -329,8 +333,3 @@ def rebuild(recovery: DatabaseRecovery, directory: Directory) -> None:
         gc.enable()
     gc.freeze()  # what was rebuilt stays: collections need not look at it again
     gc.set_threshold(*GC_THRESHOLDS)
-
-
-def clock() -> Instant:
-    """The server's time: microseconds since 1970-01-01 UTC."""
-    return Instant(time.time_ns() // 1_000)

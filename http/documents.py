@@ -1,7 +1,7 @@
 """What there is to read: the API document, a page to try it out, and what problems mean.
 
 All of it is the same for everybody, is made once, and says by its `ETag` which one it is. Called on the event
-loop, and never for a booking.
+loop, by way of `on_demand.py`, and never for a booking.
 """
 
 import asyncio

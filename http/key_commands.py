@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from boxoffice.actors.ports import DatabaseAway
 from boxoffice.actors.principals import ApiKey, Scope
 from boxoffice.http import wire
-from boxoffice.http.composition import clock
+from boxoffice.http.clock import clock
 from boxoffice.http.keys import expiry_of, is_expired, key_id_of, mint
 from boxoffice.http.locate import Located, located_beside
 from boxoffice.http.rates import rate_of

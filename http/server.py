@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from boxoffice.http.binding import listen_error
 from boxoffice.http.connection import Connection, Timeouts
 from boxoffice.http.descriptors import make_room
 from boxoffice.http.listener import Listener
@@ -20,33 +21,7 @@ CONNECTIONS_MAX = 10_000
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-
-class ListenError(Exception):
-    """The address cannot be listened on; the text says which and why."""
-
-
 Drain = Callable[[], Awaitable[None]]
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A bound socket that does not listen yet: nobody is kept waiting by a server that is still starting.
-
-    Raises ListenError if the address cannot be had, for example because another server listens there.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][4]
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-    except OSError as error:
-        bound.close()
-        raise _listen_error(host, port, error) from error
-    return bound
-
-
-def _listen_error(host: str, port: int, error: OSError) -> ListenError:
-    return ListenError(f"Cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}.")
 
 
 async def serve(
@@ -80,7 +55,7 @@ async def serve(
             listener.open()
         except OSError as error:
             host, port = bound.getsockname()[:2]
-            raise _listen_error(host, port, error) from error
+            raise listen_error(host, port, error) from error
         ready()
         await stop.wait()
         listener.close()

@@ -5,12 +5,12 @@ Values only. Called by the composition root before anything is started.
 
 from dataclasses import dataclass, field
 
-import jwt
-
-from boxoffice.http.jwks_source import Pace, source
-
 SECRET_MIN = 32
 """Bytes of a shared secret: whoever holds a token could find a shorter one by trying."""
+
+
+class TokenError(Exception):
+    """A token that is not accepted; the text says why, shows nothing of it, and may be shown."""
 
 
 class TokenRulesError(ValueError):
@@ -62,6 +62,8 @@ def token_rules(
 
 
 def _check_secret(secret: str) -> None:
+    import jwt  # noqa: PLC0415 - and cryptography, which most servers do without
+
     try:
         length = len(secret.encode())
     except UnicodeEncodeError:
@@ -80,6 +82,8 @@ def _check_secret(secret: str) -> None:
 
 
 def _check_source(jwks: str) -> None:
+    from boxoffice.http.jwks_source import Pace, source  # noqa: PLC0415 - and aiohttp
+
     try:
         source(jwks, Pace())
     except ValueError as error:

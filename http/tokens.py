@@ -20,7 +20,7 @@ from boxoffice.actors.values import TEXT_MAX, CustomerId
 from boxoffice.http.issuer_keys import IssuerKeys, PublishedKeys, SharedSecret
 from boxoffice.http.jwks import NoKeyError
 from boxoffice.http.jwks_source import Pace, source
-from boxoffice.http.token_rules import TokenRules
+from boxoffice.http.token_rules import TokenError, TokenRules
 
 TOKEN_MAX = 8 * 1024
 """Characters of a token that is looked at. Most have less than 1,000; with many claims, 3,000."""
@@ -32,10 +32,6 @@ LEEWAY_S = 30
 """By how much the issuer's clock and ours may differ."""
 
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-
-
-class TokenError(Exception):
-    """A token that is not accepted; the text says why, shows nothing of it, and may be shown."""
 
 
 class _Header(msgspec.Struct, frozen=True):

@@ -18,7 +18,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("actors", "client", "http", "persistence")
-ROOTS = ("http/__main__.py", "http/composition.py", "http/key_commands.py", "http/locate.py")
+ROOTS = (
+    "http/__main__.py", "http/composition.py", "http/key_commands.py", "http/locate.py", "http/start.py",
+)  # fmt: skip
 PURE = (
     "actors/values.py", "actors/messages.py", "actors/changes.py", "actors/terms.py", "actors/orders.py",
     "actors/inventory.py", "actors/timer.py", "persistence/rows.py", "persistence/replay.py",

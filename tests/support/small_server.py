@@ -23,7 +23,7 @@ from aiohttp import web
 
 from boxoffice.actors.changes import Change, TicketsBooked
 from boxoffice.actors.values import CustomerId, EventId, EventStatus, Instant, OrderId
-from boxoffice.http import server
+from boxoffice.http import binding, server
 from boxoffice.http.app import application
 from boxoffice.http.catalogue import BY_NAME, Call
 from boxoffice.http.connection import Timeouts
@@ -199,7 +199,7 @@ async def main(options: dict[str, Any]) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (opened + options["descriptors"], hard))
         print(bound.getsockname()[1], flush=True)
 
-    bound = server.bind("127.0.0.1", 0)
+    bound = binding.bind("127.0.0.1", 0)
     await server.serve(
         application(Small().handlers(), open_door(), CALLS), bound, ready=ready, drain=nothing,
         connections_max=options.get("connections_max", server.CONNECTIONS_MAX),

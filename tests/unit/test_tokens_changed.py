@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxoffice.http.tokens import LEEWAY_S, CustomerTokens, TokenError
+from boxoffice.http.token_rules import TokenError
+from boxoffice.http.tokens import LEEWAY_S, CustomerTokens
 from tests.unit.issuer import (
     AUDIENCE,
     CLAIMS,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from boxoffice.http.tokens import CustomerTokens, TokenError
+from boxoffice.http.token_rules import TokenError
+from boxoffice.http.tokens import CustomerTokens
 from tests.unit.issuer import SECRET, Clock, jwk, key_set, rules
 
 PUBLISHED = {
