@@ -193,6 +193,9 @@ class Reading(Protocol):
     def events(self, after: EventId, limit: int) -> list[EventStatus]:
         """The next `limit` events after this id, by id."""
 
+    def newest_events(self, before: EventId | None, limit: int) -> list[EventStatus]:
+        """The next `limit` events before this id, or all in all, the highest id first."""
+
     def order(self, event_id: EventId, order_id: OrderId) -> Found | None:
         """An order as it is stored, without its position; None if there is no such order."""
 

@@ -179,9 +179,10 @@ class BoxOffice:
         """
         return await self._statuses.ask(self._connection, f"/status/{segment(event_id)}")
 
-    def events(self, *, page_size: int = PAGE_SIZE) -> AsyncIterator[Event]:
-        """All events by id, `page_size` (1 to 500) of them asked for at a time."""
-        return lists.every(self._connection, "/events", {"limit": str(page_size)}, lists.EVENTS)
+    def events(self, *, newest: bool = False, page_size: int = PAGE_SIZE) -> AsyncIterator[Event]:
+        """All events by id, or the `newest` first, `page_size` (1 to 500) of them asked for at a time."""
+        query = {"order": "newest" if newest else "oldest", "limit": str(page_size)}
+        return lists.every(self._connection, "/events", query, lists.EVENTS)
 
     def changes(
         self, event_id: str | int, *, after: int = 0, page_size: int = PAGE_SIZE

@@ -359,6 +359,14 @@ STORY: tuple[Step, ...] = (
     ),
     Step("events", "both", "Both events", 200, answer={"items": [_LEFT, _ENDED], "next": None}),
     Step(
+        "events",
+        "newest",
+        "The newest event",
+        200,
+        parameters={"order": "newest", "limit": "1"},
+        answer={"items": [_ENDED], "next": "2"},
+    ),
+    Step(
         "changes",
         "lately",
         "What came after version 8",

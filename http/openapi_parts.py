@@ -131,6 +131,12 @@ PARAMETERS: dict[str, Part] = {
     "limit": _parameter(
         "query", "limit", "Items on a page.", {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}
     ),
+    "eventOrder": _parameter(
+        "query",
+        "order",
+        "Which of them come first. A `cursor` goes on in the order that it is given with.",
+        {**TEXT, "enum": ["oldest", "newest"], "default": "oldest"},
+    ),
     "afterEvent": _cursor(_EVENT_ID),
     "afterOrder": _cursor(_ORDER_ID),
     "afterKey": _cursor(_KEY_ID),

@@ -250,9 +250,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "events": Operation(
         "Looking",
         "All events, a page at a time",
-        "By id, so the oldest come first.",
+        "By id, so the oldest come first; or, with `order=newest`, the newest.",
         {200: Answer("A page.", wire.ListBody[wire.EventBody], ("Link", "Cache-Control"))},
-        parameters=("limit", "afterEvent"),
+        parameters=("eventOrder", "limit", "afterEvent"),
         codes=("invalid_request", "not_applied"),
     ),
     # --- operating -------------------------------------------------------------------------------

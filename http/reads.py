@@ -25,6 +25,9 @@ from boxoffice.http.wire import OrderBody
 LINES_AT_ONCE = 1_000
 """Entries of a streamed log that are read and sent at a time: some 200 KB."""
 
+OLDEST, NEWEST = ORDERS = ("oldest", "newest")
+"""Which events a list begins with."""
+
 _NDJSON = "application/x-ndjson"
 _PRIVATE = {"Cache-Control": "no-store"}
 _CUSTOMER = re.compile(rf"[^\0\ud800-\udfff]{{1,{TEXT_MAX}}}")
@@ -109,18 +112,23 @@ class Reads:
         return items
 
     async def events(self, request: web.Request) -> web.Response:
-        """All events by id, a page at a time."""
-        query = parameters(request.query, "limit", "cursor")
-        limit = limit_of(query)
-        after = wire.event_id_of(query["cursor"]) if "cursor" in query else EventId(0)
-        if after is None:
+        """All events by id, the oldest or the newest first, a page at a time."""
+        query = parameters(request.query, "order", "limit", "cursor")
+        limit, order = limit_of(query), query.get("order", OLDEST)
+        if order not in ORDERS:
+            raise invalid_parameter("order", f"must be one of {', '.join(ORDERS)}")
+        last = wire.event_id_of(query["cursor"]) if "cursor" in query else None
+        if last is None and "cursor" in query:
             raise invalid_parameter("cursor", "is not a cursor that a list has given")
-        found = await self._desk.read(self._reading.events, after, limit + 1)
+        if order == NEWEST:
+            found = await self._desk.read(self._reading.newest_events, last, limit + 1)
+        else:
+            found = await self._desk.read(self._reading.events, last or EventId(0), limit + 1)
         page, now = found[:limit], self._clock()
         await self._desk.catch_up({status.event_id: status.version for status in page})
         cursor = str(page[-1].event_id) if len(found) > limit else None
         items = [wire.event_body(status, now) for status in page]
-        return page_response(request, items, cursor, {"limit": str(limit)})
+        return page_response(request, items, cursor, {**query, "limit": str(limit)})
 
     async def changes(self, request: web.Request) -> web.StreamResponse:
         """An event's log, oldest first: a page of it, or all of it line by line."""

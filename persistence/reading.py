@@ -54,6 +54,13 @@ class DatabaseReading:
             for row in self._rows(_STATUS.where(events.c.id > after).order_by(events.c.id).limit(limit))
         ]
 
+    def newest_events(self, before: EventId | None, limit: int) -> list[EventStatus]:
+        """The next `limit` events before this id, or all in all, the highest id first."""
+        query = _STATUS.order_by(events.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(events.c.id < before)
+        return [status_of(row) for row in self._rows(query)]
+
     def order(self, event_id: EventId, order_id: OrderId) -> Found | None:
         """The order as it is stored, without its position; None if there is no such order."""
         return self._one_order(orders.c.event_id == event_id, orders.c.order_id == order_id)

@@ -1,17 +1,19 @@
 """Questions that need no actor are answered from what is committed."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.event import listen
 
 from boxoffice.actors.messages import Cancel, Found
 from boxoffice.actors.ports import DatabaseAway, OrderFilter
 from boxoffice.actors.values import (
     CustomerId,
     EventId,
+    EventStatus,
     Instant,
     Order,
     OrderStatus,
@@ -139,6 +141,46 @@ def test_events_come_page_by_page_in_the_order_of_their_ids(
     assert pages[0][0] == owners[1].inventory.status
 
 
+def test_events_come_page_by_page_from_the_newest(
+    journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    for number in (5, 1, 2**63 - 1, 3, 2):
+        journal.append(Owner(EventId(number)).open())
+    outlet.answers(5)
+    pages: list[list[EventStatus]] = []
+    before: EventId | None = None
+    while page := reading.newest_events(before, 2):
+        pages.append(page)
+        before = page[-1].event_id
+    assert [[status.event_id for status in page] for page in pages] == [[2**63 - 1, 5], [3, 2], [1]]
+    assert pages[-1] == reading.events(EventId(0), 1)
+    assert reading.newest_events(EventId(2**63 - 1), 1) == pages[0][1:]
+
+
+def test_events_are_found_by_their_primary_key_however_many_there_are(
+    owner: Owner, engine: Engine, stored: Stored, reading: DatabaseReading
+) -> None:
+    """The key gives them in their order, from either end: nothing is sorted, or read in vain."""
+    stored.run(
+        "INSERT INTO events SELECT (jsonb_populate_record(events, jsonb_build_object('id', number))).*"
+        f" FROM events, generate_series({EVENT} + 1, {EVENT} + 2000) AS number"
+    )
+    stored.run("ANALYZE events")
+    asked: list[tuple[str, Any]] = []
+    listen(engine, "before_cursor_execute", lambda *heard: asked.append((heard[2], heard[3])))
+    for after in (0, EVENT + 1_900):
+        assert len(reading.events(EventId(after), 11)) == 11
+    for before in (None, EventId(EVENT + 100)):
+        assert len(reading.newest_events(before, 11)) == 11
+    assert len(reading.statuses([EVENT, EventId(EVENT + 700), EventId(EVENT + 1)])) == 3
+    for statement, parameters in tuple(asked):
+        with engine.connect() as connection:
+            explained = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
+        plan = "\n".join(explained)
+        assert "events_pkey" in plan, plan
+        assert not any(word in plan for word in ("Sort", "Seq Scan", "Filter")), plan
+
+
 def test_a_new_event_id_is_one_that_nobody_has_been_given(reading: DatabaseReading, stored: Stored) -> None:
     given = [reading.new_event_id() for _ in range(20)]
     assert given == sorted(set(given))
@@ -149,6 +191,7 @@ def test_a_new_event_id_is_one_that_nobody_has_been_given(reading: DatabaseReadi
 QUESTIONS: list[Question] = [
     lambda reading: reading.status(EVENT),
     lambda reading: reading.events(EventId(0), 10),
+    lambda reading: reading.newest_events(None, 10),
     lambda reading: reading.order(EVENT, new_order_id()),
     lambda reading: reading.last_order_of(EVENT, ADA, 9),
     lambda reading: reading.epochs([EVENT]),

@@ -236,6 +236,8 @@ async def test_lists_go_on_over_all_their_pages(box: BoxOffice) -> None:
     assert [each async for each in box.orders(user_id="nobody at all")] == []
     all_events = {each.event_id: each async for each in box.events(page_size=2)}
     assert [all_events[event] for event in events] == [await box.status(event) for event in events]
+    newest_first = [each.event_id async for each in box.events(newest=True, page_size=2)]
+    assert newest_first == [*reversed(all_events)]
 
 
 async def test_the_log_is_read_by_pages_or_as_a_stream(box: BoxOffice) -> None:

@@ -86,6 +86,9 @@ def test_a_customers_orders_are_found_over_all_events(server: Server) -> None:
         "/orders?userId=",
         "/events?after=1",
         "/events?cursor=x",
+        "/events?order=",
+        "/events?order=NEWEST",
+        "/events?order=newest&cursor=x",
     ],
 )
 def test_what_a_list_does_not_take_is_refused(server: Server, query: str) -> None:
@@ -97,6 +100,17 @@ def test_events_are_listed(server: Server) -> None:
     made = [server.event(tickets=n, maxPerOrder=n) for n in (1, 2, 3)]
     listed = {each["eventId"]: each for each in pages(server, "/events?limit=2")}
     assert [listed[event] for event in made] == [server.status(event) for event in made]
+
+
+def test_events_are_listed_from_either_end(server: Server) -> None:
+    made = [server.event() for _ in range(5)]
+    oldest = [each["eventId"] for each in pages(server, "/events?order=oldest&limit=2")]
+    newest = [each["eventId"] for each in pages(server, "/events?order=newest&limit=2")]
+    assert newest[:5] == made[::-1]
+    assert newest == oldest[::-1]
+    assert oldest == [each["eventId"] for each in pages(server, "/events?limit=500")]
+    after = server.send("GET", f"/events?order=newest&limit=500&cursor={made[2]}").document["items"]
+    assert [each["eventId"] for each in after] == newest[3:]
 
 
 def test_the_log_shows_every_change_once_and_in_order(server: Server, event: str) -> None:
