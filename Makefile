@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check types chaos fuzz bench bench-hot bench-overload bench-rebuild bench-waiting clean
+.PHONY: help serve test check types chaos fuzz bench bench-hot bench-listeners bench-overload bench-rebuild bench-waiting clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ bench: bench-hot bench-rebuild bench-waiting ## Measure the hot path, the rebuil
 
 bench-hot: $(VENV)/.installed ## Durable bookings per second on one event, as a ratio to a handler that does nothing
 	$(BIN)/python bench/hot_event.py $(ARGS)
+
+bench-listeners: $(VENV)/.installed ## What 5,000 listeners see of a hot event, what they take, and how much they slow it
+	$(BIN)/python bench/listeners.py $(ARGS)
 
 bench-overload: $(VENV)/.installed ## What is booked when 1, 2 and 3 times as much is asked as can be done
 	$(BIN)/python bench/overload.py $(ARGS)

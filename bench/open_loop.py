@@ -6,7 +6,8 @@ request that finds no free connection opens one; if `connections_max` are open a
 it wait here, it would be the crowd that makes it late. After `PATIENCE_S` from its intended time a client
 gives up and closes its connection: `timed out`. Latency, too, counts from the intended time.
 
-Raw bytes on an event loop's transports, requests made beforehand: run it on uvloop. Used by `overload.py`.
+Raw bytes on an event loop's transports, requests made beforehand: run it on uvloop. Used by `overload.py` and
+`listeners.py`.
 """
 
 import asyncio
@@ -88,7 +89,7 @@ class Connection(asyncio.Protocol):
             self._received = data
             return
         self._received = b""
-        self._crowd.answered(self, kind_of(data))
+        self._crowd.answered(self, self._crowd.kind_of(data))
 
     def connection_lost(self, _: Exception | None) -> None:
         """Leave the crowd."""
@@ -97,13 +98,21 @@ class Connection(asyncio.Protocol):
 
 
 class Crowd:
-    """Clients before one server. `request` makes the bytes of the next request."""
+    """Clients before one server. `request` makes each request's bytes; `kind_of` is shown every answer."""
 
-    def __init__(self, host: str, port: int, connections_max: int, request: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        connections_max: int,
+        request: Callable[[], bytes],
+        kind_of: Callable[[bytes], str] = kind_of,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._address = host, port
         self._connections_max = connections_max
         self._request = request
+        self.kind_of = kind_of
         self._connections: set[Connection] = set()
         self._free: list[Connection] = []  # the last to be free is the first to ask: no more open than needed
         self._connecting: set[asyncio.Task[None]] = set()

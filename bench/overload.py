@@ -22,12 +22,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import open_loop
 import uvloop
 from hot_event import CAPACITY, booked, post, running
 from open_loop import EVERYTHING, GOOD, LOST, OTHER, OVERLOADED, SENT, TIMED_OUT, Crowd, Tally
@@ -44,11 +46,22 @@ class Rate(NamedTuple):
     a_cpu_second: float
 
 
+class Process(NamedTuple):
+    """Its parent, and its processor time in seconds."""
+
+    parent: int
+    cpu_s: float
+
+
 class Stage:
-    """The server, and what each of the processes uses of the processors."""
+    """The server, and what each of the processes uses of the processors. `pids`: ours, by their names."""
 
     def __init__(self, url: str, data_dir: Path) -> None:
         self.url = url
+        self.pids = {}
+        for pid, each in processes().items():
+            if each.parent == os.getpid():
+                self.pids["server"] = pid  # we have no other child yet
         self._postgres = int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
 
     def cpu_s(self) -> dict[str, float]:
@@ -56,38 +69,62 @@ class Stage:
         used = processes()
         return {
             "generator": time.process_time(),
-            "server": sum(each for parent, each in used if parent == os.getpid()),
-            "PostgreSQL": sum(each for parent, each in used if parent == self._postgres),
+            **{name: used[pid].cpu_s for name, pid in self.pids.items() if pid in used},
+            "PostgreSQL": sum(each.cpu_s for each in used.values() if each.parent == self._postgres),
         }
 
     def event(self) -> str:
         """A new event with enough tickets for everybody."""
         return str(post(f"{self.url}/initialize", {"eventName": "Hot", "totalTickets": CAPACITY})["eventId"])
 
-    def crowd(self, event_id: str, connections: int) -> Crowd:
-        """People who want tickets for it, one each."""
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where the server listens."""
         parts = urlsplit(self.url)
         assert parts.hostname is not None
         assert parts.port is not None
-        return Crowd(parts.hostname, parts.port, connections, bookings(event_id))
+        return parts.hostname, parts.port
 
-    def watch_cpu(self, seconds: float) -> list[dict[str, float]]:
+    def crowd(
+        self, event_id: str, connections: int, kind_of: Callable[[bytes], str] = open_loop.kind_of
+    ) -> Crowd:
+        """People who want tickets for it, one each."""
+        return Crowd(*self.address, connections, bookings(event_id), kind_of)
+
+    def watch_cpu(self, seconds: float, warm_up_s: float = WARM_UP_S) -> list[dict[str, float]]:
         """What has been used when the warm-up ends, and when the load does; complete only then."""
         marks: list[dict[str, float]] = []
-        for after_s in (WARM_UP_S, WARM_UP_S + seconds):
+        for after_s in (warm_up_s, warm_up_s + seconds):
             asyncio.get_running_loop().call_later(after_s, lambda: marks.append(self.cpu_s()))
         return marks
 
 
-def processes() -> list[tuple[int, float]]:
-    """Of every process its parent, and its processor time in seconds."""
-    found = []
+@contextmanager
+def staged(temporary: str, *options: str) -> Iterator[Stage]:
+    """A server with these options on a throw-away database in this folder, and all the files it may open."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the server's, too
+    folder = Path(tempfile.mkdtemp(prefix="boxoffice-bench-", dir=temporary))
+    folder.chmod(0o755)
+    boxoffice = str(Path(sys.executable).with_name("boxoffice"))
+    serve = (boxoffice, "serve", "--port", "0", "--data-dir", str(folder), *options)
+    try:
+        with running("is open at", *serve) as line:
+            yield Stage(line.split("is open at ")[1].split(",")[0], folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def processes() -> dict[int, Process]:
+    """All that run, by their ids."""
+    found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except OSError:
             continue  # it has just ended
-        found.append((int(fields[1]), (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")))
+        used_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        found[int(stat.parent.name)] = Process(int(fields[1]), used_s)
     return found
 
 
@@ -179,19 +216,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=4_000, help="how many the crowd opens at the most")
     parser.add_argument("--temporary", default="/var/tmp", help="folder for the throw-away database")
     options = parser.parse_args()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the server's, too
-    folder = Path(tempfile.mkdtemp(prefix="boxoffice-bench-", dir=options.temporary))
-    folder.chmod(0o755)
-    boxoffice = str(Path(sys.executable).with_name("boxoffice"))
-    serve = (boxoffice, "serve", "--port", "0", "--data-dir", str(folder))
-    try:
-        with running("is open at", *serve) as line:
-            stage = Stage(line.split("is open at ")[1].split(",")[0], folder)
-            gc.disable()  # the crowd makes no cycles
-            uvloop.run(measure(stage, options))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with staged(options.temporary) as stage:
+        gc.disable()  # the crowd makes no cycles
+        uvloop.run(measure(stage, options))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,274 @@
+"""Thousands of listeners on one hot event while bookings run: what they see, what they cost, whom they slow.
+
+    python bench/listeners.py [--listeners 5000] [--stalled 100] [--seconds 8] [--rounds 3] [--connections 64]
+
+Starts `boxoffice serve` on a throw-away embedded database. In each round a closed loop books tickets of a new
+event (see `open_loop.py`), first with nobody listening and then with all listeners (see `audience.py`), of
+whom the last `--stalled` never read. Prints for each round
+
+final       how many have the version that `GET /status` shows once all is booked. Ends with 1 if not all have
+staleness   how old what a listener sees has become, and the lag of what arrives (see `staleness.py`)
+bookings    a second, with listeners as a ratio to without; and how long answers took
+processors  what each process used of them, and the server's time for a message: what it used beyond what as
+            many bookings took without listeners, shared among the messages sent
+memory      what a listener takes of the server's; and what the server grew by until the stalled ones were
+            looked at, less what as many bookings took without listeners. Both are of the first round: later
+            ones use again what it left behind
+
+and the aims beside the figures. Connecting takes a second for every 500.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import resource
+import signal
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.request import urlopen
+
+import uvloop
+from audience import Process, audience
+from open_loop import GOOD, SENT, Tally, kind_of
+from overload import Stage, staged
+from staleness import Answered
+
+A_SECOND = 500
+"""Listeners that come in a second."""
+
+SETTLE_S = 10.0
+"""How long after the last booking all must have the final version. One that is stuck is closed by then."""
+
+SPARE = 512
+"""Open files that a process needs for everything else."""
+
+FLAT_BYTES = 64 * 1024
+"""What the server may grow by for each that never reads."""
+
+MEBIBYTE = 1 << 20
+
+
+class Load(NamedTuple):
+    """One load of bookings: what was counted from `begin_s` on, and what the server grew by in all of it."""
+
+    tally: Tally
+    sold: int
+    begin_s: float
+    seconds: float
+    cpu_s: dict[str, float]
+    grew_bytes: int
+    answered: Answered
+
+    @property
+    def rate(self) -> float:
+        """Bookings in a second."""
+        return self.good / self.seconds
+
+    @property
+    def good(self) -> int:
+        """Bookings that were counted."""
+        return int(self.tally.counts[GOOD])
+
+    def __str__(self) -> str:
+        p50, p99 = (self.tally.percentile_ms(GOOD, percent) for percent in (50, 99))
+        return f"{self.rate:.0f} bookings/s (p50 {p50:.0f} ms, p99 {p99:.0f} ms)"
+
+
+class Benchmark:
+    """All rounds, and what has become of the aims."""
+
+    def __init__(self, stage: Stage, listeners: Process, options: argparse.Namespace) -> None:
+        self._stage = stage
+        self._listeners = listeners
+        self._options = options
+        self._ratios: list[float] = []
+        self._staleness_s: list[float] = []
+        self._final: list[bool] = []
+        self._extra_bytes: int | None = None
+
+    async def run(self) -> bool:
+        """Whether every listener had the final version, in every round."""
+        await self._load(self._stage.event(), self._options.seconds / 2)  # a warm-up
+        for number in range(1, self._options.rounds + 1):
+            alone = await self._load(self._stage.event(), self._options.seconds)
+            print(f"round {number}  without listeners  {alone}", used(alone), sep="\n    ", flush=True)
+            await self._round(number, alone)
+        self._conclude()
+        return all(self._final)
+
+    async def _load(self, event_id: str, seconds: float) -> Load:
+        """A closed loop that books."""
+        answered = Answered()
+        warm_up_s = min(2.0, seconds / 4)
+
+        def seen(answer: bytes) -> str:
+            answered.note(answer)
+            return str(kind_of(answer))
+
+        crowd = self._stage.crowd(event_id, self._options.connections, seen)
+        before = resident_bytes(self._stage)
+        marks = self._stage.watch_cpu(seconds, warm_up_s)
+        begin_s = time.monotonic() + warm_up_s
+        await crowd.press(warm_up_s, seconds)
+        grew = resident_bytes(self._stage) - before
+        if set(crowd.all) != {GOOD, SENT}:
+            print(f"the closed loop saw {dict(crowd.all)}", flush=True)
+        used_s = {name: marks[1][name] - marks[0][name] for name in marks[0]}
+        return Load(crowd.counted, crowd.all[GOOD], begin_s, seconds, used_s, grew, answered)
+
+    async def _round(self, number: int, alone: Load) -> None:
+        """The same with listeners."""
+        event_id = self._stage.event()
+        before = resident_bytes(self._stage)
+        await self._enter(event_id)
+        inside = resident_bytes(self._stage)
+        began_s = time.monotonic()
+        load = await self._load(event_id, self._options.seconds)
+        version = int(status(self._stage.url, event_id)["version"])
+        settled = await self._listeners.ask("settle", version=version, within_s=SETTLE_S)
+        self._ratios.append(load.rate / alone.rate)
+        print(f"round {number}  with {self._options.listeners}  {load}  ratio {self._ratios[-1]:.2f}")
+        self._tell_final(settled, version, load)
+        await self._tell_stale(load, alone, version)
+        await asyncio.sleep(began_s + self._options.stuck_seconds - time.monotonic())
+        grew = resident_bytes(self._stage) - inside
+        if number == 1:
+            self._tell_memory(inside - before, grew, load, alone)
+        await self._tell_stalled(await self._listeners.ask("idle"), version)
+        await self._listeners.ask("leave")
+
+    async def _enter(self, event_id: str) -> None:
+        host, port = self._stage.address
+        many = self._options.listeners
+        path = f"/status/{event_id}/live"
+        who = {"listeners": many, "stalled": self._options.stalled, "a_second": self._options.pace}
+        entered = await self._listeners.ask("enter", host=host, port=port, path=path, **who)
+        if entered["inside"] < many:
+            raise SystemExit(f"only {entered['inside']} of {many} listeners came in: {entered['ended']}")
+
+    def _tell_final(self, settled: dict[str, Any], version: int, load: Load) -> None:
+        self._final.append(settled["final"] == settled["of"])
+        said = f"{settled['final']} of {settled['of']} who read have the final version {version}"
+        if self._final[-1]:
+            late_ms = max(0.0, settled["last_s"] - load.answered.last_s) * 1_000
+            print(f"    {said}, the last of them {late_ms:.0f} ms after the last answer")
+        else:
+            behind = settled["behind"]
+            print(f"    ONLY {said}; ended: {settled['ended']}; behind: {len(behind)}, at {behind[:5]} …")
+
+    async def _tell_stale(self, load: Load, alone: Load, version: int) -> None:
+        window = {"begin_s": load.begin_s, "end_s": load.begin_s + load.seconds}
+        stale = await self._listeners.ask("stale", answered_s=load.answered.by_version(version), **window)
+        p50, p99, worst = (f"{value * 1_000:.0f}" for value in (*stale["staleness_s"], stale["worst_s"]))
+        lag = ", ".join(f"{value * 1_000:.0f}" for value in stale["lag_s"])
+        self._staleness_s.append(stale["staleness_s"][1])
+        print(f"    staleness: p50 {p50} ms, p99 {p99} ms, worst {worst} ms; lag p50, p99, worst: {lag} ms")
+        each_s = stale["messages"] / load.seconds / max(1, self._options.listeners - self._options.stalled)
+        beyond_s = load.cpu_s["server"] - alone.cpu_s["server"] * load.good / alone.good
+        each_us = beyond_s / max(1, stale["messages"]) * 1e6
+        print(f"    {used(load)}")
+        print(f"    {each_s:.1f} messages/s to each listener; {each_us:.0f} us of the server's time for one")
+
+    def _tell_memory(self, listeners_bytes: int, grew: int, load: Load, alone: Load) -> None:
+        booking = alone.grew_bytes / alone.sold
+        self._extra_bytes = round(grew - booking * load.sold)
+        print(
+            f"    memory: {listeners_bytes / self._options.listeners / 1024:.1f} KiB for a listener; grew by"
+            f" {grew / MEBIBYTE:.1f} MiB, {self._extra_bytes / MEBIBYTE:.1f} MiB more than the bookings take"
+        )
+
+    async def _tell_stalled(self, ended: dict[str, int], version: int) -> None:
+        said = ", ".join(f"{how} {many}" for how, many in ended.items() if many)
+        again = await self._listeners.ask("settle", version=version, within_s=0)
+        self._final.append(again["final"] == again["of"])
+        print(
+            f"    {self._options.stalled} never read: {said or 'none'}; all others are still there: "
+            f"{'yes' if self._final[-1] else again['ended']}",
+            flush=True,
+        )
+
+    def _conclude(self) -> None:
+        ratio, staleness_s = statistics.median(self._ratios), statistics.median(self._staleness_s)
+        flat = (self._extra_bytes or 0) <= FLAT_BYTES * max(100, self._options.stalled)
+        aims = {
+            "every listener has the final version": (all(self._final), ""),
+            "p99 staleness under 1 s": (staleness_s < 1, f"median {staleness_s * 1_000:.0f} ms"),
+            "bookings/s at least half": (ratio >= 0.5, f"median ratio {ratio:.2f}"),
+            "memory flat": (flat, f"{(self._extra_bytes or 0) / MEBIBYTE:.1f} MiB"),
+        }
+        for aim, (is_met, found) in aims.items():
+            print(f"{'met   ' if is_met else 'MISSED'}  {aim}{found and ': ' + found}", flush=True)
+
+
+def used(load: Load) -> str:
+    """What each process used of the processors."""
+    return "processors: " + ", ".join(
+        f"{name} {each / load.seconds:.2f}" for name, each in load.cpu_s.items()
+    )
+
+
+def status(url: str, event_id: str) -> dict[str, Any]:
+    """What the event shows."""
+    with urlopen(f"{url}/status/{event_id}", timeout=10) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def resident_bytes(stage: Stage) -> int:
+    """The server's memory that is in use (Linux)."""
+    statm = Path(f"/proc/{stage.pids['server']}/statm").read_text()
+    return int(statm.split()[1]) * resource.getpagesize()
+
+
+def parse() -> argparse.Namespace:
+    """What is to be done; ends here if there are not enough open files for it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--listeners", type=int, default=5_000)
+    parser.add_argument("--stalled", type=int, default=100, help="how many of them never read")
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=64, help="how many book at once")
+    parser.add_argument("--pace", type=int, default=A_SECOND, help="listeners that connect in a second")
+    parser.add_argument(
+        "--stuck-seconds",
+        type=float,
+        default=15.0,
+        help="when to look at those that never read, at the earliest",
+    )
+    parser.add_argument("--temporary", default="/var/tmp", help="folder for the throw-away database")
+    options = parser.parse_args()
+    options.stalled = min(options.stalled, options.listeners)
+    wanted, hard = (
+        options.listeners + options.connections + SPARE,
+        resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+    )
+    if hard not in (resource.RLIM_INFINITY, *range(wanted, hard + 1)):
+        raise SystemExit(f"{wanted} open files are needed, and {hard} are allowed: ulimit -Hn {wanted}")
+    return options
+
+
+async def measure(stage: Stage, options: argparse.Namespace) -> bool:
+    """Whether every listener had the final version."""
+    async with audience() as listeners:
+        stage.pids["listeners"] = listeners.pid
+        return await Benchmark(stage, listeners, options).run()
+
+
+def main() -> None:
+    """Run the benchmark."""
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM")
+    )  # so that all that was begun is ended
+    options = parse()
+    with staged(options.temporary) as stage:
+        gc.disable()  # the crowd makes no cycles
+        if not uvloop.run(measure(stage, options)):
+            raise SystemExit("not every listener had the final version")
+
+
+if __name__ == "__main__":
+    main()
