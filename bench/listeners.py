@@ -8,7 +8,8 @@ whom the last `--stalled` never read. Prints for each round
 
 final       how many have the version that `GET /status` shows once all is booked. Ends with 1 if not all have
 staleness   how old what a listener sees has become, and the lag of what arrives (see `staleness.py`)
-bookings    a second, with listeners as a ratio to without; and how long answers took
+bookings    a second, with listeners as a ratio to without; the same for a second of the server's processor
+            time, for when something else takes the processors, too; and how long answers took
 processors  what each process used of them, and the server's time for a message: what it used beyond what as
             many bookings took without listeners, shared among the messages sent
 memory      what a listener takes of the server's; and what the server grew by until the stalled ones were
@@ -131,7 +132,11 @@ class Benchmark:
         version = int(status(self._stage.url, event_id)["version"])
         settled = await self._listeners.ask("settle", version=version, within_s=SETTLE_S)
         self._ratios.append(load.rate / alone.rate)
-        print(f"round {number}  with {self._options.listeners}  {load}  ratio {self._ratios[-1]:.2f}")
+        by_cpu = load.good / load.cpu_s["server"] / (alone.good / alone.cpu_s["server"])
+        print(
+            f"round {number}  with {self._options.listeners} listeners  {load}  ratio {self._ratios[-1]:.2f},"
+            f" by the server's processor time {by_cpu:.2f}"
+        )
         self._tell_final(settled, version, load)
         await self._tell_stale(load, alone, version)
         await asyncio.sleep(began_s + self._options.stuck_seconds - time.monotonic())

@@ -10,7 +10,7 @@ from tests.support import postgres
 from tests.support.server import QUIET
 
 BENCH = Path(__file__).parents[2] / "bench" / "listeners.py"
-SMALL = ("--listeners", "200", "--stalled", "5", "--stuck-seconds", "0", "--seconds", "2", "--rounds", "1")
+SMALL = ("--listeners", "200", "--stalled", "5", "--stuck-seconds", "0", "--seconds", "1", "--rounds", "1")
 
 
 def test_every_listener_of_the_benchmark_ends_on_the_final_version() -> None:
