@@ -269,7 +269,9 @@ def main() -> None:
         signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM")
     )  # so that all that was begun is ended
     options = parse()
-    with staged(options.temporary) as stage:
+    many = options.listeners + options.connections + SPARE
+    room = ("--max-connections", str(many), "--max-listeners", str(many))
+    with staged(options.temporary, *room) as stage:
         gc.disable()  # the crowd makes no cycles
         if not uvloop.run(measure(stage, options)):
             raise SystemExit("not every listener had the final version")

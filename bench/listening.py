@@ -112,7 +112,7 @@ class Listener(asyncio.Protocol):
             return
         version = int(found[1])
         if version < self.version:
-            self.leave(f"version {version} after {self.version}")
+            self.leave("an older version after a newer one")
             return
         self.arrived_s.append(now_s)
         self.versions.append(version)
