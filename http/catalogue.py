@@ -49,6 +49,7 @@ CALLS: tuple[Call, ...] = (
     Call("livez", "GET", "/livez"),
     Call("readyz", "GET", "/readyz"),
     Call("openapi", "GET", "/openapi.json"),
+    Call("asyncapi", "GET", "/asyncapi.json"),
     Call("docs", "GET", "/docs"),
     Call("docsAsset", "GET", "/docs/{file}"),
     Call("problems", "GET", "/problems"),

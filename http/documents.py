@@ -1,4 +1,4 @@
-"""What there is to read: the API document, a page to try it out, and what problems mean.
+"""What there is to read: the API documents, a page to try it out, and what problems mean.
 
 All of it is the same for everybody, is made once, and says by its `ETag` which one it is. Called on the event
 loop, by way of `on_demand.py`, and never for a booking.
@@ -12,9 +12,8 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from boxoffice.http import wire
+from boxoffice.http import asyncapi, openapi, wire
 from boxoffice.http.handlers import Handler
-from boxoffice.http.openapi import document
 from boxoffice.http.openapi_texts import HTML, JSON
 from boxoffice.http.problem_pages import index_page, problem_page
 from boxoffice.http.problem_types import PROBLEM_TYPES, ProblemTypesBody, problem_type_body
@@ -81,7 +80,8 @@ class Documents:
 
     def __init__(self) -> None:
         types = [problem_type_body(code) for code in PROBLEM_TYPES]
-        self._openapi = Document(msgspec.json.encode(document()), JSON)
+        self._openapi = Document(msgspec.json.encode(openapi.document()), JSON)
+        self._asyncapi = Document(msgspec.json.encode(asyncapi.document()), JSON)
         self._docs = Document((STATIC / "docs.html").read_bytes(), HTML)
         self._problems = _both(ProblemTypesBody(types), index_page())
         self._problem = {each.code: _both(each, problem_page(each.code)) for each in types}
@@ -91,6 +91,7 @@ class Documents:
         """The handler of each call, by its name."""
         return {
             "openapi": self.openapi,
+            "asyncapi": self.asyncapi,
             "docs": self.docs,
             "docsAsset": self.docs_asset,
             "problems": self.problems,
@@ -100,6 +101,10 @@ class Documents:
     async def openapi(self, request: web.Request) -> web.Response:
         """The API document."""
         return self._openapi.answer(request)
+
+    async def asyncapi(self, request: web.Request) -> web.Response:
+        """The document for those who listen."""
+        return self._asyncapi.answer(request)
 
     async def docs(self, request: web.Request) -> web.Response:
         """The page that shows it."""

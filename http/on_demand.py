@@ -10,7 +10,7 @@ from aiohttp import web
 
 from boxoffice.http.handlers import Handler
 
-NAMES = ("openapi", "docs", "docsAsset", "problems", "problem")
+NAMES = ("openapi", "asyncapi", "docs", "docsAsset", "problems", "problem")
 
 
 class DocumentsOnDemand:

@@ -69,11 +69,12 @@ SHOP: Document = {
 }
 _HELD_UNTIL = "2026-11-25T19:46:02.731612Z"
 _HELD_LONGER = "2026-11-25T19:56:02.742011Z"
-_OFFERED_UNTIL = "2026-11-25T19:56:02.818115Z"
+OFFERED_UNTIL = "2026-11-25T19:56:02.818115Z"
 _CLOSED = "2026-11-25T19:41:02.849383Z"
 
 
-def _event(event_id: str, version: int, **others: Any) -> Document:
+def event_at(event_id: str, version: int, **others: Any) -> Document:
+    """An event of the story: numbers that are not given are 0, terms are as without any."""
     numbers = {
         "availableTickets": 0,
         "bookedTickets": 0,
@@ -100,7 +101,8 @@ def _event(event_id: str, version: int, **others: Any) -> Document:
     return {**known, **numbers, "version": version, **terms, **others}
 
 
-def _order(order_id: str, status: str, version: int, quantity: int = 1, **others: Any) -> Document:
+def order_at(order_id: str, status: str, version: int, quantity: int = 1, **others: Any) -> Document:
+    """An order of the story."""
     return {
         "orderId": order_id,
         "eventId": order_id[0],
@@ -117,13 +119,13 @@ def _promoted(order_id: str, status: str, **others: Any) -> Document:
     return {"orderId": order_id, "userId": NAMES[order_id], "quantity": 1, "status": status, **others}
 
 
-_ADJUSTED = _event("1", 6, totalTickets=6, availableTickets=4, bookedTickets=2, maxPerCustomer=3)
-_HELD = _order(EVE, "held", 7, 3, expiresAt=_HELD_UNTIL)
+_ADJUSTED = event_at("1", 6, totalTickets=6, availableTickets=4, bookedTickets=2, maxPerCustomer=3)
+_HELD = order_at(EVE, "held", 7, 3, expiresAt=_HELD_UNTIL)
 _HOLD: Document = {"eventId": "1", "userId": "eve", "quantity": 3, "holdSeconds": 300}
 _KEY = {"Idempotency-Key": "5f0b7a52-4d0f-4a5e-9f0a-6d1f3f2f7c11"}
-_TERMS_OF_TWO = {"waitlistMode": "offer", "offerSeconds": 900, "maxPerOrder": 1}
-_LEFT = _event("1", 10, totalTickets=6, availableTickets=2, bookedTickets=4, maxPerCustomer=3)
-_ENDED = _event("2", 6, bookedTickets=1, state="closed", closedAt=_CLOSED, **_TERMS_OF_TWO)
+TERMS_OF_TWO = {"waitlistMode": "offer", "offerSeconds": 900, "maxPerOrder": 1}
+_LEFT = event_at("1", 10, totalTickets=6, availableTickets=2, bookedTickets=4, maxPerCustomer=3)
+ENDED = event_at("2", 6, bookedTickets=1, state="closed", closedAt=_CLOSED, **TERMS_OF_TWO)
 
 STORY: tuple[Step, ...] = (
     # --- two tickets, three customers ------------------------------------------------------------
@@ -133,7 +135,7 @@ STORY: tuple[Step, ...] = (
         "Two tickets go on sale",
         201,
         {"eventName": "Tech Conference 2025", "totalTickets": 2},
-        answer=_event("1", 1, availableTickets=2),
+        answer=event_at("1", 1, availableTickets=2),
     ),
     Step(
         "book",
@@ -141,7 +143,7 @@ STORY: tuple[Step, ...] = (
         "Ann books",
         201,
         {"eventId": "1", "userId": "ann"},
-        answer=_order(ANN, "confirmed", 2),
+        answer=order_at(ANN, "confirmed", 2),
     ),
     Step(
         "book",
@@ -149,7 +151,7 @@ STORY: tuple[Step, ...] = (
         "Bob books, too",
         201,
         {"eventId": "1", "userId": "bob", "quantity": 1, "waitlist": True},
-        answer=_order(BOB, "confirmed", 3),
+        answer=order_at(BOB, "confirmed", 3),
     ),
     Step(
         "book",
@@ -157,7 +159,7 @@ STORY: tuple[Step, ...] = (
         "It is sold out: Cleo waits",
         202,
         {"eventId": "1", "userId": "cleo"},
-        answer=_order(CLEO, "waitlisted", 4, position=1),
+        answer=order_at(CLEO, "waitlisted", 4, position=1),
     ),
     Step(
         "book",
@@ -173,7 +175,7 @@ STORY: tuple[Step, ...] = (
         "Nothing is left",
         200,
         parameters={"eventId": "1"},
-        answer=_event("1", 4, bookedTickets=2, waitingListCount=1, waitingTickets=1),
+        answer=event_at("1", 4, bookedTickets=2, waitingListCount=1, waitingTickets=1),
     ),
     Step(
         "status",
@@ -188,7 +190,7 @@ STORY: tuple[Step, ...] = (
         "Cleo's place in line",
         200,
         parameters={"orderId": CLEO},
-        answer=_order(CLEO, "waitlisted", 4, position=1),
+        answer=order_at(CLEO, "waitlisted", 4, position=1),
     ),
     Step(
         "cancel",
@@ -196,7 +198,7 @@ STORY: tuple[Step, ...] = (
         "Ann cannot come, and Cleo gets her ticket",
         200,
         {"eventId": "1", "userId": "ann"},
-        answer=_order(ANN, "cancelled", 5, cancelledQuantity=1, promoted=[_promoted(CLEO, "confirmed")]),
+        answer=order_at(ANN, "cancelled", 5, cancelledQuantity=1, promoted=[_promoted(CLEO, "confirmed")]),
     ),
     Step("cancel", "again", "Ann cancels again", 409, {"orderId": ANN}, code="already_cancelled"),
     # --- a larger hall ---------------------------------------------------------------------------
@@ -252,7 +254,7 @@ STORY: tuple[Step, ...] = (
         "Eve needs a quarter of an hour more",
         200,
         {"orderId": EVE, "holdSeconds": 900},
-        answer=_order(EVE, "held", 8, 3, expiresAt=_HELD_LONGER),
+        answer=order_at(EVE, "held", 8, 3, expiresAt=_HELD_LONGER),
     ),
     Step(
         "confirm",
@@ -260,7 +262,7 @@ STORY: tuple[Step, ...] = (
         "Eve has paid",
         200,
         {"orderId": EVE},
-        answer=_order(EVE, "confirmed", 9, 3),
+        answer=order_at(EVE, "confirmed", 9, 3),
     ),
     Step("confirm", "twice", "Eve confirms again", 409, {"orderId": EVE}, code="already_confirmed"),
     Step(
@@ -269,7 +271,7 @@ STORY: tuple[Step, ...] = (
         "Eve gives one back",
         200,
         {"orderId": EVE, "quantity": 1},
-        answer=_order(EVE, "confirmed", 10, 2, cancelledQuantity=1, promoted=[]),
+        answer=order_at(EVE, "confirmed", 10, 2, cancelledQuantity=1, promoted=[]),
     ),
     # --- an event that asks those in line --------------------------------------------------------
     Step(
@@ -277,8 +279,8 @@ STORY: tuple[Step, ...] = (
         "offering",
         "Whoever is next in line is asked first",
         201,
-        {"eventName": "Reading", "totalTickets": 1, **_TERMS_OF_TWO},
-        answer=_event("2", 1, availableTickets=1, **_TERMS_OF_TWO),
+        {"eventName": "Reading", "totalTickets": 1, **TERMS_OF_TWO},
+        answer=event_at("2", 1, availableTickets=1, **TERMS_OF_TWO),
     ),
     Step(
         "batch",
@@ -294,8 +296,8 @@ STORY: tuple[Step, ...] = (
         },
         answer={
             "results": [
-                {"status": 201, "body": _order(GUS, "confirmed", 2)},
-                {"status": 202, "body": _order(HAL, "waitlisted", 3, position=1)},
+                {"status": 201, "body": order_at(GUS, "confirmed", 2)},
+                {"status": 202, "body": order_at(HAL, "waitlisted", 3, position=1)},
                 {
                     "status": 422,
                     "body": {
@@ -322,12 +324,12 @@ STORY: tuple[Step, ...] = (
         "Gus cancels, and Hal is offered the ticket",
         200,
         {"orderId": GUS},
-        answer=_order(
+        answer=order_at(
             GUS,
             "cancelled",
             4,
             cancelledQuantity=1,
-            promoted=[_promoted(HAL, "offered", expiresAt=_OFFERED_UNTIL)],
+            promoted=[_promoted(HAL, "offered", expiresAt=OFFERED_UNTIL)],
         ),
     ),
     Step(
@@ -336,9 +338,9 @@ STORY: tuple[Step, ...] = (
         "Hal accepts",
         200,
         {"orderId": HAL},
-        answer=_order(HAL, "confirmed", 5),
+        answer=order_at(HAL, "confirmed", 5),
     ),
-    Step("close", "closed", "The sale is over", 200, {"eventId": "2"}, answer=_ENDED),
+    Step("close", "closed", "The sale is over", 200, {"eventId": "2"}, answer=ENDED),
     Step("close", "already", "It is over already", 409, {"eventId": "2"}, code="sales_closed"),
     # --- lists -----------------------------------------------------------------------------------
     Step(
@@ -347,7 +349,7 @@ STORY: tuple[Step, ...] = (
         "The first page",
         200,
         parameters={"eventId": "1", "status": "confirmed", "limit": "2"},
-        answer={"items": [_order(BOB, "confirmed", 10), _order(CLEO, "confirmed", 10)], "next": CLEO},
+        answer={"items": [order_at(BOB, "confirmed", 10), order_at(CLEO, "confirmed", 10)], "next": CLEO},
     ),
     Step(
         "orders",
@@ -355,16 +357,16 @@ STORY: tuple[Step, ...] = (
         "The last page",
         200,
         parameters={"eventId": "1", "status": "confirmed", "limit": "2", "cursor": CLEO},
-        answer={"items": [_order(EVE, "confirmed", 10, 2)], "next": None},
+        answer={"items": [order_at(EVE, "confirmed", 10, 2)], "next": None},
     ),
-    Step("events", "both", "Both events", 200, answer={"items": [_LEFT, _ENDED], "next": None}),
+    Step("events", "both", "Both events", 200, answer={"items": [_LEFT, ENDED], "next": None}),
     Step(
         "events",
         "newest",
         "The newest event",
         200,
         parameters={"order": "newest", "limit": "1"},
-        answer={"items": [_ENDED], "next": "2"},
+        answer={"items": [ENDED], "next": "2"},
     ),
     Step(
         "changes",

@@ -1,7 +1,7 @@
-"""The schemas of the API document: of everything that goes over the wire, made from its types.
+"""The schemas of the API documents: of everything that goes over the wire, made from its types.
 
-The types are `wire.py`'s, so what is documented is what the server reads and writes. Only what they cannot
-say is added here. Called once, when the server starts.
+The types are those that the server reads and writes, so what is documented is that. Only what they cannot say
+is added here. OpenAPI has the bodies, AsyncAPI the listeners' messages. Called once, when the server starts.
 """
 
 import json
@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from boxoffice.http import problem_types, wire
-from boxoffice.http.live.messages import HandshakeBody
+from boxoffice.http.live import messages
 from boxoffice.http.openapi_fields import FIELDS
 
 Schema = dict[str, Any]
@@ -40,7 +40,7 @@ ANSWERS: tuple[Any, ...] = (
     wire.LiveBody,
     wire.ReadyBody,
     wire.QuarantineBody,
-    HandshakeBody,
+    messages.HandshakeBody,
     wire.ListBody[wire.EventBody],
     wire.ListBody[wire.OrderBody],
     wire.ListBody[wire.ChangeBody],
@@ -49,6 +49,16 @@ ANSWERS: tuple[Any, ...] = (
     problem_types.ProblemTypeBody,
     problem_types.ProblemTypesBody,
 )
+
+SENT: tuple[Any, ...] = (
+    messages.StatusMessage,
+    messages.OrderMessage,
+    messages.ProblemMessage,
+    messages.CloseNotice,
+)
+"""What listeners are sent; `WatchBody` is what they send."""
+
+_IN_SENT: tuple[Any, ...] = (problem_types.ProblemBody, wire.QuarantineBody)
 
 _AT = "#/components/schemas/"
 _OF_A_LIST = re.compile(r"\bListBody_(\w+)Body_")
@@ -77,19 +87,10 @@ def ref(body: Any) -> Schema:
 
 
 def schemas() -> dict[str, Schema]:
-    """All of them, by name."""
-    _, made = msgspec.json.schema_components(
-        [*COMMANDS, wire.BatchBody, *ANSWERS], ref_template=f"{_AT}{{name}}"
-    )
-    text = _OF_A_LIST.sub(r"\1List", json.dumps(made))
-    named: dict[str, Schema] = json.loads(_OF_A_BODY.sub(r"\1", text))
-    for name, schema in named.items():
-        schema["title"] = name
-        schema["description"] = " ".join(schema["description"].split())
-        for field, of_field in schema.get("properties", {}).items():
-            of_field["description"] = FIELDS.get(f"{name}.{field}") or FIELDS[field]
+    """Those of OpenAPI, by name: of commands and answers."""
+    named = _described(*COMMANDS, wire.BatchBody, *ANSWERS)
     for command in COMMANDS:
-        _sent(named[name_of(command)])
+        _asked(named[name_of(command)])
     for answer in ANSWERS:
         _answered(answer, named[name_of(answer)])
     _either_or(named["Cancel"])
@@ -98,7 +99,29 @@ def schemas() -> dict[str, Schema]:
     return {**named, **{f"{name_of(each)}Command": _in_a_batch(each) for each in COMMANDS}}
 
 
-def _sent(schema: Schema) -> None:
+def message_schemas() -> dict[str, Schema]:
+    """Those of AsyncAPI, by name: of what listeners are sent, and of what they send."""
+    named = _described(messages.WatchBody, *SENT)
+    _asked(named["Watch"])
+    for message in (*SENT, *_IN_SENT):
+        _answered(message, named[name_of(message)])
+    return named
+
+
+def _described(*types: Any) -> dict[str, Schema]:
+    """The schemas of these types, and of what they are made of, with a text for each field."""
+    _, made = msgspec.json.schema_components(types, ref_template=f"{_AT}{{name}}")
+    text = _OF_A_LIST.sub(r"\1List", json.dumps(made))
+    named: dict[str, Schema] = json.loads(_OF_A_BODY.sub(r"\1", text))
+    for name, schema in named.items():
+        schema["title"] = name
+        schema["description"] = " ".join(schema["description"].split())
+        for field, of_field in schema.get("properties", {}).items():
+            of_field["description"] = FIELDS.get(f"{name}.{field}") or FIELDS[field]
+    return named
+
+
+def _asked(schema: Schema) -> None:
     """By itself, a command need not say which one it is."""
     schema["required"] = [name for name in schema.get("required", []) if name != "do"]
     if not schema["required"]:
@@ -107,8 +130,8 @@ def _sent(schema: Schema) -> None:
 
 def _answered(answer: Any, schema: Schema) -> None:
     """What is not UNSET is always there: the types' other defaults are for making them only."""
-    fields = msgspec.structs.fields(answer)
-    schema["required"] = [field.encode_name for field in fields if field.default is not UNSET]
+    absent = {field.encode_name for field in msgspec.structs.fields(answer) if field.default is UNSET}
+    schema["required"] = [name for name in schema["properties"] if name not in absent]
     for of_field in schema["properties"].values():
         of_field.pop("default", None)
 

@@ -364,6 +364,16 @@ OPERATIONS: Mapping[str, Operation] = {
         },
         parameters=("ifNoneMatch",),
     ),
+    "asyncapi": Operation(
+        "Reading",
+        "The document for those who listen",
+        "AsyncAPI 3.0: what goes over a connection that stays open, made from the same types.",
+        {
+            200: Answer("The document.", headers=("ETag", "Cache-Control")),
+            304: Answer("It is the one you have.", headers=("ETag", "Cache-Control"), media=()),
+        },
+        parameters=("ifNoneMatch",),
+    ),
     "docs": Operation(
         "Reading",
         "This document, to read and to try out",

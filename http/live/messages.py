@@ -13,7 +13,7 @@ from boxoffice.http import wire
 from boxoffice.http.decoding import Reader
 from boxoffice.http.problem_types import ProblemBody
 from boxoffice.http.problems import ProblemError
-from boxoffice.http.wire import Body, EventBody, EventIdText, Id, OrderBody, OrderIdText, Time
+from boxoffice.http.wire import Body, EventBody, Id, OrderBody, Time
 
 WATCHED_MAX = 100
 """Events, and orders, that one listener may watch at a time."""
@@ -33,11 +33,14 @@ class OrderMessage(OrderBody, frozen=True, tag_field="type", tag="order"):
 
 
 class ProblemMessage(Body, frozen=True, kw_only=True, tag_field="type", tag="problem"):
-    """Something could not be watched, or a message was not understood; what is watched already still is."""
+    """Something could not be watched, or a message was not understood; what is watched already still is.
+
+    The ids are as they were given, whatever that is.
+    """
 
     problem: ProblemBody
-    event_id: EventIdText | UnsetType = UNSET
-    order_id: OrderIdText | UnsetType = UNSET
+    event_id: str | UnsetType = UNSET
+    order_id: str | UnsetType = UNSET
 
 
 class CloseNotice(Body, frozen=True):

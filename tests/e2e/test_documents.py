@@ -15,7 +15,14 @@ from tests.support.server import Reply, Server
 
 JSON = {"Accept": "application/json"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-ALL = ["/openapi.json", "/docs", "/problems", "/problems/sold_out", *(f"/docs/{name}" for name in FILES)]
+ALL = [
+    "/openapi.json",
+    "/asyncapi.json",
+    "/docs",
+    "/problems",
+    "/problems/sold_out",
+    *(f"/docs/{name}" for name in FILES),
+]
 
 
 def check_safe(reply: Reply) -> None:
@@ -30,11 +37,12 @@ def check_safe(reply: Reply) -> None:
     assert reply.headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_the_document_is_served(server: Server) -> None:
-    reply = server.send("GET", "/openapi.json")
-    assert reply.status == 200
-    assert reply.headers["Content-Type"] == "application/json"
-    assert reply.document == documented.made()
+def test_the_documents_are_served(server: Server) -> None:
+    for path, document in (("open", documented.made()), ("async", documented.made_for_listeners())):
+        reply = server.send("GET", f"/{path}api.json")
+        assert reply.status == 200
+        assert reply.headers["Content-Type"] == "application/json"
+        assert reply.document == document
 
 
 @pytest.mark.parametrize("path", ALL)
@@ -165,7 +173,9 @@ def test_what_is_documented_is_served_and_no_other_method_of_it(server: Server) 
                 assert set(reply.headers["Allow"].split(", ")) == methods
 
 
-def test_the_document_is_json_that_is_not_too_large(server: Server) -> None:
+def test_the_documents_are_json_that_is_not_too_large(server: Server) -> None:
     reply = server.send("GET", "/openapi.json", headers={"Accept-Encoding": "gzip"})
     assert len(reply.body) < 40_000
     assert json.loads(gzip.decompress(reply.body))["info"]["title"] == "Box office"
+    reply = server.send("GET", "/asyncapi.json", headers={"Accept-Encoding": "gzip"})
+    assert len(reply.body) < 15_000

@@ -1,16 +1,21 @@
-"""The examples of the API document are true: sent to a new server, in their order, they are answered so."""
+"""The examples of the API documents are true: sent to a new server, in their order, they are answered so; and
+who listens meanwhile is told so.
+"""
 
+import asyncio
 import json
 import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import aiohttp
 import msgspec
 import pytest
 
 from boxoffice.actors.principals import Scope
 from boxoffice.actors.values import SECOND, Instant
+from boxoffice.http.asyncapi_examples import EXCHANGES, MISTAKE, Exchange
 from boxoffice.http.keys import mint
 from boxoffice.http.openapi_examples import OPERATOR, SHOP, STORY, Step
 from boxoffice.http.rates import rate_of
@@ -20,8 +25,8 @@ from tests.support import documented
 from tests.support.people import as_bearer
 from tests.support.server import Reply, Server
 
-OURS = re.compile(r"[1-9][0-9]*-[0-9a-f-]{36}|[0-9-]{10}T[0-9:.]{15}Z|[0-9a-f]{24}")
-"""What is another each time: order ids, times and request ids."""
+OURS = re.compile(r"[1-9][0-9]*-[0-9a-f-]{36}|[0-9-]{10}T[0-9:.]{15}Z|[0-9a-f]{24}|bh_[\w-]{43}")
+"""What is another each time: order ids, times, request ids and handshakes."""
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -50,7 +55,7 @@ class Alike:
 
     def filled(self, text: str) -> str:
         """With the server's ids in place of the example's."""
-        return OURS.sub(lambda found: self.known[found[0]], text)
+        return OURS.sub(lambda found: self.known.get(found[0], found[0]), text)
 
 
 def sent(server: Server, step: Step, alike: Alike, key: str) -> Reply:
@@ -71,6 +76,25 @@ def sent(server: Server, step: Step, alike: Alike, key: str) -> Reply:
     return server.send(
         method.upper(), f"{path}?{urlencode(query)}" if query else path, body, {**JSON, **headers}
     )
+
+
+async def told(server: Server, exchange: Exchange, alike: Alike, key: str) -> list[Any]:
+    """What a new listener gets at once for its question."""
+    asked = alike.filled(json.dumps(exchange.asked))
+    async with (
+        aiohttp.ClientSession(headers=as_bearer(key)) as session,
+        session.ws_connect(f"{server.url}/live") as connection,
+    ):
+        await connection.send_str(asked)
+        messages = [await connection.receive_str(timeout=10) for _ in exchange.told]
+    return [documented.checked_message(message) for message in messages]
+
+
+def compared(message: Any) -> Any:
+    """Without the id of its request: whoever listens on is on one that is long."""
+    if message["type"] != "problem":
+        return message
+    return {**message, "problem": {**message["problem"], "requestId": None}}
 
 
 def make_key(api_keys: DatabaseApiKeys, example: dict[str, Any]) -> str:
@@ -97,7 +121,7 @@ def key(database_url: str) -> str:
     return key
 
 
-def test_the_examples_are_answered_as_they_say(key: str, own_server: Server) -> None:
+def test_the_examples_are_answered_and_told_as_they_say(key: str, own_server: Server) -> None:
     alike = Alike()
     replayed = []
     for step in STORY:
@@ -109,6 +133,11 @@ def test_the_examples_are_answered_as_they_say(key: str, own_server: Server) -> 
             assert set(reply.document) == set(example), (step.name, reply)
         elif step.answer is not None:
             alike.check(step.answer, reply.document)
+        for exchange in (*EXCHANGES, MISTAKE):
+            if exchange.after == (step.call, step.name):
+                messages = asyncio.run(told(own_server, exchange, alike, key))
+                for example, message in zip(exchange.told, messages, strict=True):
+                    alike.check(compared(example.payload), compared(message))
         replayed += [step.name] if "Idempotent-Replayed" in reply.headers else []
     assert replayed == ["replayed"]
     assert len(set(alike.known.values())) == len(alike.known)

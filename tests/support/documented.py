@@ -1,7 +1,8 @@
-"""Whether an answer is one that the API document knows: by its status, media type, headers, code and members.
+"""Whether an answer, or a listener's message, is one that the API documents know.
 
-The tests' servers are held to it for every answer that is seen (`tests/support/server.py`). Stricter than the
-document: an answer may have no member that is not described. Blocks for some 0.5 ms.
+The tests' servers are held to it for every answer that is seen (`tests/support/server.py`): by its status,
+media type, headers, code and members. Stricter than the documents: nothing may have a member that is not
+described. Blocks for some 0.5 ms.
 """
 
 import gzip
@@ -12,11 +13,13 @@ from functools import cache
 from typing import Any
 from urllib.parse import unquote
 
+from jsonschema import Draft7Validator
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
+from boxoffice.http import asyncapi
 from boxoffice.http.openapi import document
 from boxoffice.http.openapi_parts import HEADERS
-from boxoffice.http.openapi_texts import NDJSON
+from boxoffice.http.openapi_texts import EVENT_STREAM, NDJSON
 from boxoffice.http.problem_types import PROBLEM_TYPES
 
 OF_ALL_PROBLEMS = {"type", "title", "status", "detail", "code", "requestId"}
@@ -34,10 +37,17 @@ def made() -> dict[str, Any]:
     return read
 
 
-def resolved(part: dict[str, Any]) -> dict[str, Any]:
+@cache
+def made_for_listeners() -> dict[str, Any]:
+    """The other document, as it is served."""
+    read: dict[str, Any] = json.loads(json.dumps(asyncapi.document()))
+    return read
+
+
+def resolved(part: dict[str, Any], whole: dict[str, Any] | None = None) -> dict[str, Any]:
     """What a reference leads to, or the part itself."""
     while "$ref" in part:
-        found: Any = made()
+        found: Any = made() if whole is None else whole
         for name in part["$ref"].removeprefix("#/").split("/"):
             found = found[name]
         part = found
@@ -51,7 +61,11 @@ def parameters_of(method: str, path: str) -> list[dict[str, Any]]:
 
 @cache
 def _closed_components() -> dict[str, Any]:
-    closed: dict[str, Any] = json.loads(json.dumps(made()["components"]))
+    return _closed(made()["components"])
+
+
+def _closed(components: dict[str, Any]) -> dict[str, Any]:
+    closed: dict[str, Any] = json.loads(json.dumps(components))
     for schema in closed["schemas"].values():
         if "properties" in schema:
             schema["additionalProperties"] = False
@@ -111,6 +125,9 @@ def check(method: str, target: str, status: int, headers: Mapping[str, str], bod
     if media == NDJSON:
         for line in body.splitlines():
             _change().validate(json.loads(line))
+    elif media == EVENT_STREAM:
+        for event, _, data in streamed(body):
+            checked_message(data, event)
     elif media.endswith("json"):
         found = json.loads(body)
         _validator(path or "", "get" if name == "head" else name, str(status), media).validate(found)
@@ -122,3 +139,45 @@ def check_members(problem: dict[str, Any]) -> None:
     """Fails unless this problem document has only members that its code is documented with."""
     known = OF_ALL_PROBLEMS | set(PROBLEM_TYPES[problem["code"]].members)
     assert set(problem) <= known, problem
+
+
+# --- what listeners get --------------------------------------------------------------------------
+
+
+@cache
+def _message(name: str) -> Draft7Validator:
+    message = made_for_listeners()["components"]["messages"][name]
+    schema = {"components": _closed(made_for_listeners()["components"]), **message["payload"]}
+    return Draft7Validator(schema, format_checker=oas31_format_checker)
+
+
+def checked_message(message: bytes | str, event: str | None = None) -> Any:
+    """The message as a value; fails unless the document for listeners knows it. `event`: of a stream, what it
+    was called there.
+    """
+    found = json.loads(message)
+    name = "close" if event == "close" else found["type"]
+    assert event in (None, name), (event, message)
+    assert name in _sent(), message
+    _message(name).validate(found)
+    if name == "problem":
+        check_members(found["problem"])
+    return found
+
+
+@cache
+def _sent() -> frozenset[str]:
+    """The kinds of messages that the server sends."""
+    operations = made_for_listeners()["operations"].values()
+    sent = (message for each in operations if each["action"] == "send" for message in each["messages"])
+    return frozenset(message["$ref"].rpartition("/")[2] for message in sent)
+
+
+def streamed(body: bytes) -> list[tuple[str, str | None, str]]:
+    """The whole events in what has come of a stream: of each its kind, its id if it has one, and its data."""
+    found = []
+    for block in body.decode().split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        if "data" in fields:
+            found.append((fields["event"], fields.get("id"), fields["data"]))
+    return found

@@ -148,6 +148,7 @@ def test_every_call_of_the_server_has_a_method() -> None:
         "metrics",
         "livez",
         "openapi",
+        "asyncapi",
         "docs",
         "docsAsset",
         "problems",
