@@ -23,6 +23,7 @@ from boxoffice.http.live.listener import (
     UNSUPPORTED,
 )
 from boxoffice.http.live.messages import MESSAGE_MAX, WATCHED_MAX
+from boxoffice.http.openapi_texts import STREAMED
 
 WEBSOCKET, SSE = "WebSocket", "Server-Sent Events"
 TOO_LARGE = 1009
@@ -70,9 +71,9 @@ curl -N -H 'Accept: text/event-stream' localhost:3000/status/1/live
   operator may have opened the events, though not the orders, to anybody.
 - **Whose page**: if there is an `Origin`, a WebSocket is opened for the server's own pages, and for those of
   origins that the operator has allowed.
-- **Refusals** come before anything is opened, as problem documents: 401, 403, 404 for an event that there is
-  not, 422, 426 for what asks for neither kind of connection, 429 for too many requests, or listeners from one
-  address, and 503 if no more fit in.
+- **Refusals** come before anything is opened, as problem documents: 400, 401, 403, 404 for an event that
+  there is not, 422, 426 for what asks for neither kind of connection, 429 for too many requests, or listeners
+  from one address, and 503 if no more fit in.
 - **Pings** come every {PING_EVERY_S:.0f} s while there is something to tell, and every
   {IDLE_PING_EVERY_S:.0f} s otherwise. Libraries answer them by themselves. Whoever is late with it is sent
   nothing until then, and the newest afterwards; after {STUCK_S:.0f} s the connection is closed. In a stream a
@@ -153,14 +154,7 @@ CHANNELS: Mapping[str, Channel] = {
         "An event's status, and every newer one.",
         "The status comes at once, unless it is not newer than `since`. Nothing is expected from the client:"
         " what it sends is ignored.\n\n"
-        "The stream:\n\n"
-        "```\n"
-        "retry: 2718\n"
-        "\n"
-        "event: status\n"
-        "id: 1-4\n"
-        'data: {"type":"status","eventId":"1","eventName":"Tech Conference 2025", …}\n'
-        "```\n\n"
+        f"The stream:\n\n```\n{STREAMED}```\n\n"
         "Its `id` is `<eventId>-<version>`; who comes back with it as `Last-Event-ID` has said `since`.",
         ("since", "handshakeParameter"),
         ("status", "close"),

@@ -17,7 +17,7 @@ from boxoffice.http.access import CUSTOMER_SCOPES
 from boxoffice.http.catalogue import CALLS, Call
 from boxoffice.http.openapi_examples import STORY, Step
 from boxoffice.http.openapi_schemas import ref, schemas
-from boxoffice.http.openapi_texts import JSON, NDJSON, OPERATIONS, Answer, Operation
+from boxoffice.http.openapi_texts import EVENT_STREAM, JSON, NDJSON, OPERATIONS, Answer, Operation
 from boxoffice.http.problem_types import PROBLEM_TYPES, ProblemBody, example
 from boxoffice.http.problems import RETRY_AFTER_S, STATUS_AND_TITLE
 
@@ -31,7 +31,14 @@ _ALONE = frozenset(
 )  # fmt: skip
 """Codes that are the only ones of their status in every call that has them: one component for all."""
 
-_AS_TEXT = {NDJSON: {**parts.TEXT, "description": "A `Change` on each line."}}
+_AS_TEXT: dict[str, Part] = {
+    NDJSON: {**parts.TEXT, "description": "A `Change` on each line."},
+    EVENT_STREAM: {
+        **parts.TEXT,
+        "description": "An event for each message, with its kind, and the message as JSON.",
+        "examples": [texts.STREAMED],
+    },
+}
 
 _KEPT = (404, 409, 412)
 """The statuses of refusals that are given again for the same `Idempotency-Key`."""
@@ -196,6 +203,7 @@ def _problems(status: int, codes: Sequence[str], *, keyed: bool = False) -> Part
     headers = [
         *(["Retry-After"] if any(code in RETRY_AFTER_S or code == "rate_limited" for code in codes) else []),
         *(["WWW-Authenticate"] if status in (401, 403) else []),
+        *(["Upgrade"] if status == HTTPStatus.UPGRADE_REQUIRED else []),
         *(["Idempotent-Replayed"] if keyed and status in _KEPT else []),
     ]
     of_these = {"properties": {"status": {"const": status}, "code": {"enum": list(codes)}}}

@@ -398,7 +398,7 @@ STORY: tuple[Step, ...] = (
     Step(
         "handshake",
         "browser",
-        "For a page",
+        "For a page that wants to listen",
         201,
         answer={
             "handshake": "bh_5Yp3q0Qk2mHn8sWv1xZc7bRt4uEo9aLd6gJf0iKyNwM",

@@ -49,6 +49,7 @@ HEADERS: dict[str, Part] = {
         "What is missing: credentials, good ones (`invalid_token`), or a scope (`insufficient_scope`).",
         'Bearer realm="boxoffice", error="insufficient_scope", scope="organise"',
     ),
+    "Upgrade": _header("What the connection has become, or should become.", "websocket"),
     "Cache-Control": _header("How long it may be kept.", "no-store"),
 }
 
@@ -145,17 +146,21 @@ PARAMETERS: dict[str, Part] = {
         "query", "after", "Only what comes after this version; not together with `cursor`.", _VERSION
     ),
     "since": _parameter(
-        "query", "since", "The version that you have: only newer ones are sent. 0 for none.", _VERSION
+        "query", "since", "The version that you have: only newer ones are sent; 0 for none.", _VERSION
     ),
     "lastEventId": _parameter(
-        "header", "Last-Event-ID", "The same, as browsers say it when they come back to a stream.", TEXT
+        "header",
+        "Last-Event-ID",
+        "The `id` of the last event that you have of a stream, which does as `since` does. Browsers send it"
+        " by themselves when they come back.",
+        TEXT,
     ),
     "handshakeParameter": _parameter(
-        "query", "handshake", "In place of an `Authorization`, once.", {**TEXT, "pattern": "^bh_"}
+        "query", "handshake", "What `POST /handshakes` gave, in place of an `Authorization`.", TEXT
     ),
-    "watch": _parameter("query", "watch", "The events to watch: up to 100 ids with commas between.", TEXT),
+    "watch": _parameter("query", "watch", "Events to watch: up to 100 ids, with commas between.", TEXT),
     "watchOrder": _parameter(
-        "query", "watchOrder", "The orders to watch: up to 100 ids with commas between.", TEXT
+        "query", "watchOrder", "Orders to watch: up to 100 ids, with commas between.", TEXT
     ),
     "verbose": {
         **_parameter("query", "verbose", "Whether to say more; with any value, or without one.", TEXT),

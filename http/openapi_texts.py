@@ -17,13 +17,23 @@ NDJSON = "application/x-ndjson"
 HTML = "text/html"
 EVENT_STREAM = "text/event-stream"
 
+STREAMED = """\
+retry: 2718
+
+event: status
+id: 1-4
+data: {"type":"status","eventId":"1","eventName":"Tech Conference 2025","totalTickets":2, …}
+
+"""
+"""How a stream begins."""
+
 TAGS: Mapping[str, str] = {
     "Organising": "Putting an event on sale, and changing it.",
     "Selling": "What a shop does for its customers.",
     "Looking": "What is left, and who has what.",
     "Listening": "Being told what is new, as it happens.",
     "Operating": "For whoever runs the server.",
-    "Reading": "This document, and what problems mean.",
+    "Reading": "The documents, and what problems mean.",
 }
 
 
@@ -45,6 +55,7 @@ their order.
   nothing was changed; 504, that nobody knows: ask again with the same key. `Retry-After` says when.
 - **Lists** come a page at a time: go on with `next` as the `cursor`, or follow `Link`.
 - **Limits**: 429 says when to come back; a batch counts as its commands do.
+- **Listen** rather than ask again: `/status/{eventId}/live` and `/live` tell what is new as it happens.
 - Whatever takes GET takes HEAD.
 """
 
@@ -114,6 +125,10 @@ _WITH_AN_EVENT: Mapping[str, Any] = {
     "changes": {"parameters": _EVENT, "description": "Its log."},
     "close": {"requestBody": _EVENT, "description": "Ends its sale."},
 }
+
+_SOCKET = Answer("A WebSocket.", headers=("Upgrade",), media=())
+_STREAM = Answer("A stream of events.", headers=("Cache-Control",), media=(EVENT_STREAM,))
+_TOLD = "What is told stands in [the document for those who listen](/asyncapi.json)."
 
 OPERATIONS: Mapping[str, Operation] = {
     # --- selling ---------------------------------------------------------------------------------
@@ -307,35 +322,37 @@ OPERATIONS: Mapping[str, Operation] = {
     "liveStatus": Operation(
         "Listening",
         "An event's status, live",
-        "The status at once, unless its version is not newer than `since`; then every newer one, as soon as"
-        " it is committed. The newest wins: versions may be left out, and never go back. By WebSocket, or as"
-        " Server-Sent Events where `Accept` asks for `text/event-stream`. What is sent is described in"
-        " [the other document](/asyncapi.json).",
-        {
-            101: Answer("A WebSocket.", media=()),
-            200: Answer("A stream.", headers=("Cache-Control",), media=(EVENT_STREAM,)),
-        },
+        "The status at once, unless it is not newer than `since`; then every newer one, as soon as it is"
+        " committed. The newest wins: versions may be left out, and never go back. By WebSocket"
+        f" (`Upgrade: websocket`), or as Server-Sent Events (`Accept: {EVENT_STREAM}`). {_TOLD}",
+        {101: _SOCKET, 200: _STREAM},
         parameters=("eventId", "since", "handshakeParameter", "lastEventId"),
-        codes=(*_LISTENED, "event_not_found", "invalid_request", "not_applied", "event_unavailable"),
+        codes=(
+            *_LISTENED,
+            "event_not_found",
+            "invalid_request",
+            "not_applied",
+            "event_moved",
+            "event_unavailable",
+        ),
     ),
     "live": Operation(
         "Listening",
-        "Events and orders, live",
-        "Watches many events over one connection, and what becomes of orders: who moves up, who gets tickets,"
-        " until when. By WebSocket what to watch can be changed at any time; as Server-Sent Events it is said"
-        " in the address. What is sent is described in [the other document](/asyncapi.json).",
-        {
-            101: Answer("A WebSocket.", media=()),
-            200: Answer("A stream.", headers=("Cache-Control",), media=(EVENT_STREAM,)),
-        },
+        "Many events, and orders, live",
+        "One connection for up to 100 events and 100 orders: their numbers, and who moves up in line, gets"
+        " tickets, or is offered some. By WebSocket (`Upgrade: websocket`), over which what is watched can be"
+        f" changed at any time; or as Server-Sent Events (`Accept: {EVENT_STREAM}`) of what stands in the"
+        f" address. Customers may watch every event, and their own orders. {_TOLD}",
+        {101: _SOCKET, 200: _STREAM},
         parameters=("watch", "watchOrder", "handshakeParameter"),
         codes=(*_LISTENED, "invalid_request"),
     ),
     "handshake": Operation(
         "Listening",
         "Get what lets a browser listen",
-        "Browsers cannot send an `Authorization` with a WebSocket. A handshake, in the address, lets one"
-        " connection in, once, within 30 seconds, as whoever asked for it.",
+        "A browser cannot send an `Authorization` with a WebSocket, nor with an `EventSource`. What this"
+        " gives stands in the address instead, and lets one connection in, once, within 30 seconds, as"
+        " whoever asked for it. Takes no body.",
         {201: Answer("The handshake.", HandshakeBody, ("Cache-Control",))},
     ),
     "livez": Operation(

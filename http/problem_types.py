@@ -386,14 +386,16 @@ PROBLEM_TYPES: Mapping[str, ProblemType] = {
         {"errors": [{"pointer": "/quantity", "detail": "expected `int` >= 1"}]},
     ),
     "upgrade_required": ProblemType(
-        "This is for connections that stay open, and the request asked for an answer.",
-        "Open a WebSocket, or ask for a stream of events with `Accept: text/event-stream`.",
+        "The call is for connections that stay open, and the request asks for neither kind of them.",
+        "Open a WebSocket; or ask for a stream, with `Accept: text/event-stream`.",
         NEVER,
         "Ask for a WebSocket (`Upgrade: websocket`), or for a stream (`Accept: text/event-stream`).",
     ),
     "too_many_listeners": ProblemType(
-        "As many connections from this address listen already as may.",
-        "Watch several events over one connection, by `/live`, and close those that are not needed.",
+        "As many connections from your address listen already as may. All addresses of an IPv6 /64 count as"
+        " one.",
+        "Watch many events over one connection, by `/live`, and close those that you do not need. Whoever"
+        " runs the server can allow more.",
         SOON,
         "200 listeners from your address are here already. One connection to `/live` watches many events.",
     ),

@@ -6,6 +6,17 @@ const shade = () => document.documentElement.classList.toggle("dark-mode", dark.
 dark.addEventListener("change", shade);
 shade();
 
+// What stays open has no end that a page could show: Swagger UI would wait for it for ever.
+const withoutTryingStreams = () => ({
+  statePlugins: {
+    spec: {
+      wrapSelectors: {
+        allowTryItOutFor: (may) => (state, path, method) => !path.endsWith("/live") && may(state, path, method),
+      },
+    },
+  },
+});
+
 SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#api",
@@ -17,4 +28,5 @@ SwaggerUIBundle({
   persistAuthorization: false,
   tryItOutEnabled: true,
   validatorUrl: null,
+  plugins: [withoutTryingStreams],
 });

@@ -3,15 +3,19 @@
 The table below is written by hand: neither the catalogue nor the code behind it can change without it.
 """
 
+import asyncio
+import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import pytest
 
 from boxoffice.actors.principals import ALL_SCOPES, Scope
 from boxoffice.http.catalogue import CALLS
+from tests.support import documented
 from tests.support.log import database
 from tests.support.people import TAKES_TOKENS, api_key, as_bearer, token_of
 from tests.support.postgres import Cluster
@@ -30,6 +34,9 @@ MAY: dict[str, set[object]] = {
     "close": {ORGANISE},
     "batch": {SELL, ORGANISE, "customer"},
     "status": {READ, "customer"},
+    "liveStatus": {READ, "customer"},
+    "live": {READ, "customer"},
+    "handshake": {READ, "customer"},
     "order": {READ, "customer"},
     "orders": {READ, "customer"},
     "events": {READ, "customer"},
@@ -40,6 +47,7 @@ MAY: dict[str, set[object]] = {
     "livez": {"anybody"},
     "readyz": {"anybody"},
     "openapi": {"anybody"},
+    "asyncapi": {"anybody"},
     "docs": {"anybody"},
     "docsAsset": {"anybody"},
     "problems": {"anybody"},
@@ -135,6 +143,9 @@ def requests_of(house: House, order: str) -> dict[str, tuple[str, str, object]]:
         "close": ("POST", "/close", {"eventId": "999"}),
         "batch": ("POST", "/batch", {"commands": [{"do": "cancel", "orderId": order}]}),
         "status": ("GET", f"/status/{event}", None),
+        "liveStatus": ("GET", f"/status/{event}/live", None),  # let in to be told 426
+        "live": ("GET", f"/live?watchOrder={order}", None),
+        "handshake": ("POST", "/handshakes", None),
         "order": ("GET", f"/orders/{order}", None),
         "orders": ("GET", f"/orders?eventId={event}&userId=ann", None),
         "events": ("GET", "/events", None),
@@ -145,6 +156,7 @@ def requests_of(house: House, order: str) -> dict[str, tuple[str, str, object]]:
         "livez": ("GET", "/livez", None),
         "readyz": ("GET", "/readyz", None),
         "openapi": ("GET", "/openapi.json", None),
+        "asyncapi": ("GET", "/asyncapi.json", None),
         "docs": ("GET", "/docs", None),
         "docsAsset": ("GET", "/docs/pages.css", None),
         "problems": ("GET", "/problems", None),
@@ -209,6 +221,86 @@ def test_who_is_not_known_may_nothing_that_is_not_for_anybody(house: House, who:
     assert ('error="invalid_token"' in challenge) == (who != "stranger")
     assert house.written() == before
     assert house.tokens.get(who, "") not in reply.body.decode() or not house.tokens.get(who)
+
+
+# --- listening -----------------------------------------------------------------------------------
+
+
+def listened(house: House, query: str, headers: Mapping[str, str], count: int) -> list[Any] | Reply:
+    """The first messages of a stream from `/live`; or the answer, if that is none."""
+    connection = http.client.HTTPConnection(*house.server.address, timeout=20)
+    try:
+        connection.request("GET", f"/live?{query}", headers={"Accept": "text/event-stream", **headers})
+        answer, body = connection.getresponse(), b""
+        if answer.status != 200:
+            return Reply(answer.status, answer.headers, answer.read())
+        while len(documented.streamed(body)) < count:
+            body += answer.readline()
+        return [documented.checked_message(data, event) for event, _, data in documented.streamed(body)]
+    finally:
+        connection.close()
+
+
+def heard(messages: list[Any] | Reply) -> list[str]:
+    """What each message says: whose order it is, or the problem's code."""
+    assert isinstance(messages, list), messages
+    return [each["problem"]["code"] if each["type"] == "problem" else each["userId"] for each in messages]
+
+
+@pytest.mark.parametrize(
+    ("who", "told"),
+    [
+        ("ann", ["ann", "order_not_found"]),
+        ("bob", ["order_not_found", "bob"]),
+        ("read", ["ann", "bob"]),
+        ("everything", ["ann", "bob"]),
+    ],
+)
+def test_a_handshake_lets_one_connection_in_as_whoever_asked_for_it(
+    house: House, who: str, told: list[str]
+) -> None:
+    orders = f"watchOrder={house.anns},{house.bobs}"
+    assert heard(listened(house, orders, house.headers(who), 2)) == told
+    handshake = house.send(who, "POST", "/handshakes").document["handshake"]
+    assert heard(listened(house, f"{orders}&handshake={handshake}", {}, 2)) == told
+    again = listened(house, f"{orders}&handshake={handshake}", {}, 2)
+    assert isinstance(again, Reply)
+    assert (again.status, again.document["code"]) == (401, "unauthenticated")
+    assert 'error="invalid_token"' in again.headers["WWW-Authenticate"]
+    assert handshake not in "".join(house.server.said) + again.body.decode()
+
+
+def test_a_handshake_is_good_for_listening_only(house: House) -> None:
+    handshake = house.send("everything", "POST", "/handshakes").document["handshake"]
+    requests = requests_of(house, house.anns)
+    for name in sorted(set(MAY) - {"liveStatus", "live"}):
+        method, path, body = requests[name]
+        separator = "&" if "?" in path else "?"
+        reply = house.send("stranger", method, f"{path}{separator}handshake={handshake}", body)
+        assert "anybody" in MAY[name] or reply.status == 401, (name, reply)
+    assert heard(listened(house, f"watchOrder={house.anns}&handshake={handshake}", {}, 1)) == ["ann"]
+
+
+def test_a_handshake_opens_a_websocket_once_and_no_page_of_others(house: House) -> None:
+    async def open_it(handshake: str, origin: str) -> int:
+        target = f"{house.server.url}/status/{house.event}/live?handshake={handshake}"
+        async with aiohttp.ClientSession() as session:
+            try:
+                async with session.ws_connect(target, origin=origin) as connection:
+                    told = documented.checked_message(await connection.receive_str(timeout=10))
+                    assert told["eventId"] == house.event
+                    return 101
+            except aiohttp.WSServerHandshakeError as refused:
+                return refused.status
+
+    def a_handshake() -> str:
+        handshake: str = house.send("ann", "POST", "/handshakes").document["handshake"]
+        return handshake
+
+    ours, first = house.server.url, a_handshake()
+    assert asyncio.run(open_it(first, ours)) == 101
+    assert asyncio.run(open_it(first, ours)) == 401
+    assert asyncio.run(open_it(a_handshake(), "https://elsewhere.example")) == 403
 
 
 def test_what_is_verbose_is_for_operators(house: House) -> None:

@@ -114,11 +114,21 @@ def test_a_newcomer_with_a_key_gets_to_a_confirmed_hold(pages: Pages, locked: tu
         page.locator("[id$='-initialize'] button.btn-clear").click()
         status, event = execute(page, "initialize")
         assert (status, event["availableTickets"]) == (201, 2)
+        status, made = execute(page, "handshake")
+        assert (status, made["handshake"][:3]) == (201, "bh_")
         hold = {"eventId": event["eventId"], "userId": "eve", "quantity": 2}
         status, held = execute(page, "hold", hold)
         assert (status, held["status"]) == (201, "held")
         status, confirmed = execute(page, "confirm", {"orderId": held["orderId"]})
         assert (status, confirmed["status"]) == (200, "confirmed")
+
+
+@pytest.mark.parametrize("call", ["liveStatus", "live"])
+def test_what_has_no_end_is_read_about_and_not_tried(pages: Pages, call: str) -> None:
+    with pages.opened(f"/docs#/Listening/{call}") as page:
+        block = page.locator(f"[id$='-{call}'].opblock.is-open")
+        block.locator("a[href='/asyncapi.json']").wait_for()
+        assert block.locator("button.execute, button.try-out__btn").count() == 0
 
 
 @pytest.mark.parametrize("dark", [False, True])
