@@ -3,7 +3,7 @@
 Says what is sent and what comes back; how it is sent, and sent again, is `connection.py`.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
@@ -43,6 +43,7 @@ from boxoffice.client.types import (
     Ready,
     Result,
 )
+from boxoffice.client.watching import OnConnection, WatchedEvent, WatchedOrder, newest_of
 
 PAGE_SIZE = 100
 """Items that are asked for at a time; the server gives 500 at the most."""
@@ -179,6 +180,23 @@ class BoxOffice:
         """
         return await self._statuses.ask(self._connection, f"/status/{segment(event_id)}")
 
+    def watch(
+        self, event_id: str | int, *, since: int = 0, on_connection: OnConnection | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """The event's status as it is now, if its version is above `since`, and every newer one.
+
+        Newest wins: whoever takes long gets the newest status next, never those that it has replaced.
+        Versions never go back; the same one comes again only if its `state` is another, which time alone
+        may do. A connection that is lost, or on which nothing was heard for a minute, is followed by
+        another, for ever; but after `retry_for_s` without one, why is raised: wait for ever with
+        `retry_for_s=inf`. What does not pass is raised at once, `Unauthenticated` also for a key that is
+        revoked meanwhile. `on_connection` is told None when a connection stands, and why when there is
+        none any more. It has a connection of its own, and a task that listens, until it is closed:
+        `async with aclosing(box.watch(…)) as statuses`.
+        Raises EventNotFound, TooManyListeners, UpgradeRequired.
+        """
+        return newest_of(self._connection, WatchedEvent(event_id, since), on_connection)
+
     def events(self, *, newest: bool = False, page_size: int = PAGE_SIZE) -> AsyncIterator[Event]:
         """All events by id, or the `newest` first, `page_size` (1 to 500) of them asked for at a time."""
         query = {"order": "newest" if newest else "oldest", "limit": str(page_size)}
@@ -286,6 +304,16 @@ class BoxOffice:
     async def order(self, order_id: str) -> Order:
         """One order, live or settled. Raises OrderNotFound."""
         return await self._connection.ask(Request("GET", f"/orders/{segment(order_id)}"), _read_order)
+
+    def watch_order(
+        self, order_id: str, *, on_connection: OnConnection | None = None
+    ) -> AsyncGenerator[Order, None]:
+        """The order as it is now, and whenever its status, quantity, position or expiry is another.
+
+        Ends by itself after `CANCELLED` or `EXPIRED`; else like `watch`. Raises OrderNotFound,
+        TooManyListeners, UpgradeRequired.
+        """
+        return newest_of(self._connection, WatchedOrder(order_id), on_connection)
 
     def orders(
         self,

@@ -16,6 +16,12 @@ import msgspec
 from boxoffice.client.patience import Clock, Trials, retry_after_s
 from boxoffice.client.problems import BadAnswer, BoxOfficeError, Problem, Unreachable, problem_of
 
+SILENCE_MAX_S = 60.0
+"""A WebSocket on which nothing came for so long is taken for lost: there is a ping at least every 25 s."""
+
+CLOSE_MAX_S = 1.0
+"""How long to wait for the other side's word that a WebSocket is closed."""
+
 EXCERPT_MAX = 200
 """Characters of an answer that is not understood."""
 
@@ -124,6 +130,37 @@ class Connection:
             told = _told(failure)
         raise told
 
+    @asynccontextmanager
+    async def socket(self, target: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """One attempt at a WebSocket; the time is for its opening. Raises BoxOfficeError, also amid its use.
+
+        A session of its own, by the connector of the other, so that it is our say what becomes of refusals.
+        """
+        if self._session.closed:
+            raise RuntimeError("the session is closed")
+        session = aiohttp.ClientSession(
+            connector=self._session.connector,
+            connector_owner=False,
+            headers=self._session.headers,
+            cookie_jar=self._session.cookie_jar,
+            trust_env=self._session.trust_env,
+            timeout=self._whole,
+            middlewares=(_refused_unless_upgraded,),
+        )
+        limits = aiohttp.ClientWSTimeout(ws_receive=SILENCE_MAX_S, ws_close=CLOSE_MAX_S)
+        url, headers = self._line.address + target, self._line.headers
+        try:
+            async with session, session.ws_connect(url, headers=headers, timeout=limits) as socket:
+                yield socket
+            return
+        except FAILURES as failure:
+            told = _told(failure)
+        raise told
+
+    def now_s(self) -> float:
+        """The time that the waits go by."""
+        return self._line.clock.now_s()
+
     def _send(
         self, request: Request, limits: aiohttp.ClientTimeout
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
@@ -136,6 +173,16 @@ class Connection:
             allow_redirects=False,  # our key or token is for this server only
             raise_for_status=False,  # whatever a shared session does otherwise
         )
+
+
+async def _refused_unless_upgraded(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Whatever is no WebSocket, raised with what it says; and no redirect is followed."""
+    response = await send(request)
+    if response.status != 101:
+        raise refusal(Answer(response.status, response.headers, await response.read()))
+    return response
 
 
 def _mark(failure: BoxOfficeError, request: Request, doubtful: bool) -> bool:

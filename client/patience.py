@@ -33,10 +33,11 @@ REAL_CLOCK = Clock()
 
 
 class Trials:
-    """The attempts at one call: none begins later than `retry_for_s` after the first."""
+    """The attempts at one call: none begins later than `retry_for_s` after the first, or after one worked."""
 
     def __init__(self, retry_for_s: float, clock: Clock) -> None:
         self._clock = clock
+        self._retry_for_s = retry_for_s
         self._ends_s = clock.now_s() + retry_for_s
         self._failed = 0
 
@@ -48,6 +49,12 @@ class Trials:
             return False
         await self._clock.sleep(delay_s)
         return True
+
+    def worked(self, for_s: float) -> None:
+        """An attempt did, for so long: the time begins anew, and after longer than any wait, the waits do."""
+        self._ends_s = self._clock.now_s() + self._retry_for_s
+        if for_s >= WAIT_MAX_S:
+            self._failed = 0
 
     def _backoff_s(self) -> float:
         most_s = min(WAIT_MAX_S, FIRST_WAIT_MAX_S * 2.0 ** min(self._failed, 10))

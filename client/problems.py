@@ -124,6 +124,10 @@ class RateLimited(Problem, code="rate_limited"):
     """429: too many requests in too short a time; nothing was changed."""
 
 
+class TooManyListeners(Problem, code="too_many_listeners"):
+    """429: this address watches over as many connections already as one may have."""
+
+
 # --- what is not there ---------------------------------------------------------------------------
 
 
@@ -253,6 +257,10 @@ class BodyTooLarge(Problem, code="body_too_large"):
 
 class UnsupportedMediaType(Problem, code="unsupported_media_type"):
     """415: the body is not plain JSON."""
+
+
+class UpgradeRequired(Problem, code="upgrade_required"):
+    """426: this address is for WebSockets, and somebody on the way has made a plain request of ours."""
 
 
 class ExpectationFailed(Problem, code="expectation_failed"):

@@ -4,7 +4,7 @@ import asyncio
 import copy
 import pickle
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -37,7 +37,6 @@ from boxoffice.client import (
     Unavailable,
     Unreachable,
 )
-from boxoffice.client.patience import Clock
 from tests.support.fault_server import (
     CLOSE,
     RESET,
@@ -52,6 +51,7 @@ from tests.support.fault_server import (
     page,
     problem,
 )
+from tests.support.waits import Waits
 
 ORDER = {
     "orderId": "1-a", "eventId": "1", "userId": "ann", "quantity": 1, "status": "confirmed", "version": 2,
@@ -65,20 +65,6 @@ BOOKED = document(201, ORDER)
 NOT_APPLIED = problem(503, "not_applied")
 UNKNOWN = problem(504, "outcome_unknown")
 SECRET = "bo_0123456789ab_verysecret"
-
-
-class Waits:
-    """A clock that stands still but for the waits, which take no time; `chance` is what is drawn."""
-
-    def __init__(self, chance: float = 1.0) -> None:
-        self.slept: list[float] = []
-        self.meanwhile: Callable[[], Any] | None = None
-        self.clock = Clock(lambda: sum(self.slept), self._sleep, lambda: chance)
-
-    async def _sleep(self, delay_s: float) -> None:
-        self.slept.append(round(delay_s, 6))
-        if self.meanwhile is not None:
-            await self.meanwhile()
 
 
 @pytest.fixture

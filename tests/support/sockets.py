@@ -17,6 +17,14 @@ ENDLESS_LOG = b"GET /events/1000000000/changes HTTP/1.1\r\nHost: x\r\nAccept: ap
 """What it goes on answering for ever."""
 
 
+def free_port() -> int:
+    """A port of this machine's on which nobody listens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 def connect(address: tuple[str, int], receive_buffer: int | None = None) -> socket.socket:
     """A connection whose client waits for nothing longer than `PATIENCE_S`."""
     client = socket.socket()
