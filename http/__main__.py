@@ -1,7 +1,7 @@
 """The command line: reads the settings, finds the database, and has each command done.
 
-With `composition.py`, `locate.py` and `key_commands.py` the composition root: only these import all three
-packages. On the main thread.
+With `composition.py`, `locate.py`, `key_commands.py` and `watch_command.py` the composition root: only these
+import all three packages. On the main thread.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from rich.panel import Panel
 
 from boxoffice.actors import failpoints
 from boxoffice.actors.ports import DatabaseAway
-from boxoffice.http import binding, key_commands
+from boxoffice.http import binding, key_commands, watch_command
 from boxoffice.http.locate import located, located_beside, refuse_contradictions
 from boxoffice.http.masking import MASK, masked
 from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
@@ -51,6 +51,7 @@ app = cyclopts.App(
     name="boxoffice", help="A ticket booking engine for events that sell out.", error_formatter=_told
 )
 app.command(key_commands.keys)
+app.command(watch_command.watch)
 
 
 def main() -> None:

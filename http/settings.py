@@ -136,6 +136,22 @@ class AuditSettings(DatabaseSettings):
     """Print one JSON document instead of sentences."""
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchSettings:
+    """Which server is watched, as whom, and how that is told."""
+
+    url: str = "http://127.0.0.1:3000"
+    """Where the server is."""
+
+    api_key: Annotated[str | None, Parameter(env_var="BOXOFFICE_API_KEY")] = field(default=None, repr=False)
+    """API key, or a customer's token, that says who asks. Better given by its variable: other users of this
+    machine can read the flags."""
+
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one line of JSON for each status, on a terminal, too."""
+
+
 def contradiction(settings: DatabaseSettings) -> str | None:
     """What cannot be done as these settings say, taken together: one sentence."""
     if settings.data_dir is not None and settings.database_url is not None:

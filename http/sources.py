@@ -12,9 +12,11 @@ from typing import NamedTuple
 from cyclopts import App, ArgumentCollection
 
 from boxoffice.http.masking import MASK, masked
-from boxoffice.http.settings import DEFAULT_DATA_DIR, ServeSettings
+from boxoffice.http.settings import DEFAULT_DATA_DIR, ServeSettings, WatchSettings
 
-SECRETS = frozenset(field.name for field in fields(ServeSettings) if not field.repr)
+SECRETS = frozenset(
+    field.name for settings in (ServeSettings, WatchSettings) for field in fields(settings) if not field.repr
+)
 _KINDS = {"cli": "flag", "env": "environment"}
 
 

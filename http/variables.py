@@ -11,7 +11,7 @@ from typing import get_type_hints
 
 from cyclopts import Parameter
 
-from boxoffice.http.settings import ServeSettings
+from boxoffice.http.settings import ServeSettings, WatchSettings
 
 PREFIX = "BOXOFFICE_"
 
@@ -24,24 +24,25 @@ _OF_KUBERNETES = re.compile(
 )
 
 
-def variables() -> dict[str, str]:
-    """Every variable that is a setting, with its field's name."""
+def variables(settings: type[object] = ServeSettings) -> dict[str, str]:
+    """Every variable that is a setting, the server's unless told otherwise, with its field's name."""
     return {
         variable: name
-        for name, hint in get_type_hints(ServeSettings, include_extras=True).items()
-        for parameter in hint.__metadata__
+        for name, hint in get_type_hints(settings, include_extras=True).items()
+        for parameter in getattr(hint, "__metadata__", ())
         if isinstance(parameter, Parameter)
         for variable in parameter.env_var or ()
     }
 
 
 def unknown(environ: Mapping[str, str]) -> list[str]:
-    """A sentence for each variable that looks like a setting and is none."""
+    """A sentence for each variable that looks like a setting and is none of any command's."""
     known = variables()
+    others = {FAILPOINTS, *variables(WatchSettings)}
     return [
         _sentence(name, list(known))
         for name, value in sorted(environ.items())
-        if name.startswith(PREFIX) and name not in known and name != FAILPOINTS
+        if name.startswith(PREFIX) and name not in known and name not in others
         if not (_OF_KUBERNETES.fullmatch(name) or (name == "BOXOFFICE_PORT" and "://" in value))
     ]
 
