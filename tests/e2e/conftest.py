@@ -1,12 +1,14 @@
-"""What the tests share that send anything at all, or take the database away."""
+"""What the tests share that send anything at all, take the database away, or look at pages."""
 
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.e2e.house import House, open_house
 from tests.e2e.watched import Watched
 from tests.support.audit import assert_audit_passes
+from tests.support.browser import open_browser
 from tests.support.postgres import Cluster
 from tests.support.server import Server
 
@@ -34,3 +36,10 @@ def house() -> Iterator[House]:
     """A server and a PostgreSQL of this test's own."""
     with open_house() as house:
         yield house
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser: for a module, since it keeps an event loop running that other tests would trip over."""
+    with open_browser() as browser:
+        yield browser

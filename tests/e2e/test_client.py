@@ -1,9 +1,7 @@
 """The Python client against the real server: every call, every way of saying no, and nothing done twice."""
 
 import asyncio
-import random
 import signal
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -68,7 +66,7 @@ from tests.e2e.house import House
 from tests.support.log import Log, database
 from tests.support.people import TAKES_TOKENS, api_key, id_of, token_of
 from tests.support.postgres import Cluster
-from tests.support.server import Server
+from tests.support.server import Server, a_port_that_stays
 
 NOBODY = "1-01a0b2c3-0000-7000-8000-000000000000"
 
@@ -447,17 +445,6 @@ async def test_who_asks_too_often_waits_their_turn(guarded: Guarded) -> None:
 
 
 # --- when the server, or its database, goes away -------------------------------------------------
-
-
-def a_port_that_stays() -> int:
-    """A free one that no outgoing connection is given meanwhile (Linux begins those at 32768)."""
-    while True:
-        with socket.socket() as found:
-            try:
-                found.bind(("127.0.0.1", port := random.randrange(20_000, 32_000)))
-            except OSError:
-                continue
-            return port
 
 
 BOOKINGS, CANCELLATIONS = 900, 180

@@ -4,34 +4,17 @@ Skipped where there is no Chromium, unless the environment says by CHROMIUM wher
 """
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from boxoffice.actors.principals import Scope
+from tests.support.browser import Pages, chromium
 from tests.support.people import api_key
 from tests.support.postgres import Cluster
 from tests.support.server import Server
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-PATIENCE_MS = 20_000
-
-
-def chromium() -> str:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if found is None:
-        pytest.skip("Chromium is not installed (`apt-get install chromium`)")
-    assert Path(found).exists(), f"there is no Chromium at {found}"
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -43,43 +26,6 @@ def locked(embedded_cluster: Cluster) -> Iterator[tuple[Server, str]]:
         server = Server("--database-url", url)
         yield server, key
         server.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Pages:
-    """Opens pages of one server in a browser."""
-
-    def __init__(self, browser: Browser, server: Server) -> None:
-        self._browser = browser
-        self._server = server
-
-    @contextmanager
-    def opened(self, path: str, *, refused: int = 0, dark: bool = False, width: int = 1200) -> Iterator[Page]:
-        """A page, which complains of nothing but so many refused requests, and asks nobody else."""
-        said: list[str] = []
-        asked: list[str] = []
-        shade: Literal["dark", "light"] = "dark" if dark else "light"
-        context = self._browser.new_context(color_scheme=shade, viewport={"width": width, "height": 900})
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"{error}"))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(f"{self._server.url}{path}")
-        yield page
-        context.close()
-        assert [each for each in said if "Failed to load resource" not in each] == []
-        assert len(said) == refused, said
-        assert [url for url in asked if not url.startswith((self._server.url, "data:"))] == []
-        assert asked
 
 
 @pytest.fixture

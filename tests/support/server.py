@@ -6,6 +6,7 @@ Everything here blocks; a load of many clients at once is made with `tests/e2e/l
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -34,6 +35,17 @@ QUIET = {
 }
 
 JSON = {"Content-Type": "application/json"}
+
+
+def a_port_that_stays() -> int:
+    """A free one that no outgoing connection is given meanwhile (Linux begins those at 32768)."""
+    while True:
+        with socket.socket() as found:
+            try:
+                found.bind(("127.0.0.1", port := random.randrange(20_000, 32_000)))
+            except OSError:
+                continue
+            return port
 
 
 @dataclass(frozen=True, slots=True)
