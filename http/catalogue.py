@@ -48,6 +48,8 @@ CALLS: tuple[Call, ...] = (
     Call("metrics", "GET", "/metrics", (ADMIN,)),
     Call("livez", "GET", "/livez"),
     Call("readyz", "GET", "/readyz"),
+    Call("page", "GET", "/"),
+    Call("asset", "GET", "/assets/{file}"),
     Call("openapi", "GET", "/openapi.json"),
     Call("asyncapi", "GET", "/asyncapi.json"),
     Call("docs", "GET", "/docs"),

@@ -1,4 +1,4 @@
-"""What there is to read: the API documents, a page to try it out, and what problems mean.
+"""What there is to read: the API documents, a page to try it out, what problems mean; and the box office.
 
 All of it is the same for everybody, is made once, and says by its `ETag` which one it is. Called on the event
 loop, by way of `on_demand.py`, and never for a booking.
@@ -6,6 +6,7 @@ loop, by way of `on_demand.py`, and never for a booking.
 
 import asyncio
 import gzip
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 
@@ -21,10 +22,12 @@ from boxoffice.http.problems import ProblemError
 
 STATIC = Path(__file__).with_name("static")
 
+Files = Mapping[str, tuple[str, str]]
+
 SWAGGER_UI = "5.35.0"
 """From npm's `swagger-ui-dist`; `docs.html` names it, too."""
 
-SCRIPT, STYLE, PICTURE = "text/javascript", "text/css", "image/svg+xml"
+SCRIPT, STYLE, PICTURE, LETTERS = "text/javascript", "text/css", "image/svg+xml", "font/woff2"
 FILES = {
     f"swagger-ui-{SWAGGER_UI}.css": ("swagger-ui/swagger-ui.css", STYLE),
     f"swagger-ui-bundle-{SWAGGER_UI}.js": ("swagger-ui/swagger-ui-bundle.js", SCRIPT),
@@ -34,6 +37,20 @@ FILES = {
 }
 """What the pages ask for, by its name in the address, and where that is. Nothing else is given out."""
 
+UPLOT, ARCHIVO = "1.6.32", "5.3.0"
+"""From npm's `uplot` and `@fontsource-variable/archivo`; the page names them, too."""
+
+ASSETS = {
+    **{each.name: (f"page/{each.name}", SCRIPT) for each in sorted((STATIC / "page").glob("*.js"))},
+    "page.css": ("page/page.css", STYLE),
+    f"uplot-{UPLOT}.js": ("uplot/uPlot.iife.min.js", SCRIPT),
+    f"uplot-{UPLOT}.css": ("uplot/uPlot.min.css", STYLE),
+    f"archivo-{ARCHIVO}-latin.woff2": ("archivo/archivo-latin.woff2", LETTERS),
+    f"archivo-{ARCHIVO}-latin-ext.woff2": ("archivo/archivo-latin-ext.woff2", LETTERS),
+    "icon.svg": ("icon.svg", PICTURE),
+}
+"""The same for the box office."""
+
 FOR_GOOD = "public, max-age=31536000, immutable"
 """For what has its version in its address."""
 
@@ -41,8 +58,8 @@ ASK_AGAIN = "no-cache"
 """For the rest: whoever has it asks whether it is still that."""
 
 SAFE = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'"
-    " data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self';"
+    " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -62,7 +79,8 @@ class Document:
             "Cache-Control": cache,
             "Vary": "Accept, Accept-Encoding",
         }
-        self._media_type = media_type if media_type == JSON else f"{media_type}; charset=utf-8"
+        is_text = media_type not in (JSON, LETTERS)
+        self._media_type = f"{media_type}; charset=utf-8" if is_text else media_type
 
     def answer(self, request: web.Request) -> web.Response:
         """The whole of it; or 304, for whoever has it."""
@@ -82,14 +100,18 @@ class Documents:
         types = [problem_type_body(code) for code in PROBLEM_TYPES]
         self._openapi = Document(msgspec.json.encode(openapi.document()), JSON)
         self._asyncapi = Document(msgspec.json.encode(asyncapi.document()), JSON)
+        self._page = Document((STATIC / "page/index.html").read_bytes(), HTML)
         self._docs = Document((STATIC / "docs.html").read_bytes(), HTML)
         self._problems = _both(ProblemTypesBody(types), index_page())
         self._problem = {each.code: _both(each, problem_page(each.code)) for each in types}
         self._files: dict[str, Document] = {}
+        self._assets: dict[str, Document] = {}
 
     def handlers(self) -> dict[str, Handler]:
         """The handler of each call, by its name."""
         return {
+            "page": self.page,
+            "asset": self.asset,
             "openapi": self.openapi,
             "asyncapi": self.asyncapi,
             "docs": self.docs,
@@ -111,13 +133,16 @@ class Documents:
         return self._docs.answer(request)
 
     async def docs_asset(self, request: web.Request) -> web.Response:
-        """A file of that page's, read when first asked for: on most servers nobody ever does."""
-        name = request.match_info["file"]
-        if name not in FILES:
-            raise ProblemError("not_found", "There is no such file.")
-        if name not in self._files:
-            self._files[name] = await asyncio.to_thread(_read, name)
-        return self._files[name].answer(request)
+        """A file of that page's."""
+        return await _file(request, FILES, self._files)
+
+    async def page(self, request: web.Request) -> web.Response:
+        """The box office."""
+        return self._page.answer(request)
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """A file of the box office's page."""
+        return await _file(request, ASSETS, self._assets)
 
     async def problems(self, request: web.Request) -> web.Response:
         """Every problem there is."""
@@ -143,6 +168,16 @@ def _wants_json(request: web.Request) -> bool:
     return JSON in accepted and HTML not in accepted
 
 
-def _read(name: str) -> Document:
-    path, media_type = FILES[name]
-    return Document((STATIC / path).read_bytes(), media_type, FOR_GOOD if SWAGGER_UI in name else ASK_AGAIN)
+async def _file(request: web.Request, files: Files, known: dict[str, Document]) -> web.Response:
+    """One of these files, read when first asked for: on many servers nobody ever does."""
+    name = request.match_info["file"]
+    if name not in files:
+        raise ProblemError("not_found", "There is no such file.")
+    if name not in known:
+        known[name] = await asyncio.to_thread(_read, name, *files[name])
+    return known[name].answer(request)
+
+
+def _read(name: str, path: str, media_type: str) -> Document:
+    is_versioned = any(version in name for version in (SWAGGER_UI, UPLOT, ARCHIVO))
+    return Document((STATIC / path).read_bytes(), media_type, FOR_GOOD if is_versioned else ASK_AGAIN)

@@ -1,4 +1,4 @@
-"""What there is to read, made when somebody first asks for any of it: on most servers nobody ever does.
+"""What there is to read and to look at, made when somebody first asks for any of it: not on every server.
 
 Loading and making it takes 0.1 s, which no start and no booking waits for: it is done on a thread of its own.
 Called on the event loop.
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from boxoffice.http.handlers import Handler
 
-NAMES = ("openapi", "asyncapi", "docs", "docsAsset", "problems", "problem")
+NAMES = ("page", "asset", "openapi", "asyncapi", "docs", "docsAsset", "problems", "problem")
 
 
 class DocumentsOnDemand:

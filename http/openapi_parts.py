@@ -124,6 +124,7 @@ PARAMETERS: dict[str, Part] = {
     ),
     "code": _parameter("path", "code", "The problem's `code`.", TEXT, "sold_out"),
     "file": _parameter("path", "file", "The file.", TEXT, "icon.svg"),
+    "asset": _parameter("path", "file", "The file.", TEXT, "main.js"),
     "ofEvent": _parameter("query", "eventId", "Only this event's.", _EVENT_ID),
     "ofCustomer": _parameter("query", "userId", "Only this customer's.", _CUSTOMER),
     "ofStatus": _parameter(

@@ -371,6 +371,30 @@ OPERATIONS: Mapping[str, Operation] = {
         more_scope=Scope.ADMIN,
     ),
     # --- reading ---------------------------------------------------------------------------------
+    "page": Operation(
+        "Reading",
+        "The box office, to look at and to use",
+        "A page for people: all events as they are now, and forms for most of these calls.",
+        {
+            200: Answer("The page.", headers=("ETag", "Cache-Control"), media=(HTML,)),
+            304: Answer("It is the one you have.", headers=("ETag", "Cache-Control"), media=()),
+        },
+        parameters=("ifNoneMatch",),
+    ),
+    "asset": Operation(
+        "Reading",
+        "What the box office's page is made of",
+        "Scripts, styles, letters.",
+        {
+            200: Answer(
+                "The file.",
+                headers=("ETag", "Cache-Control"),
+                media=("text/javascript", "text/css", "image/svg+xml", "font/woff2"),
+            ),
+            304: Answer("It is the one you have.", headers=("ETag", "Cache-Control"), media=()),
+        },
+        parameters=("asset", "ifNoneMatch"),
+    ),
     "openapi": Operation(
         "Reading",
         "This document",

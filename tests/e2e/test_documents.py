@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from boxoffice.http.documents import FILES, SWAGGER_UI
+from boxoffice.http.documents import ARCHIVO, ASSETS, FILES, STATIC, SWAGGER_UI, UPLOT
 from boxoffice.http.problem_types import PROBLEM_TYPES
 from boxoffice.http.problems import STATUS_AND_TITLE
 from tests.e2e.problems import check
@@ -16,13 +16,9 @@ from tests.support.server import Reply, Server
 JSON = {"Accept": "application/json"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 ALL = [
-    "/openapi.json",
-    "/asyncapi.json",
-    "/docs",
-    "/problems",
-    "/problems/sold_out",
-    *(f"/docs/{name}" for name in FILES),
-]
+    "/openapi.json", "/asyncapi.json", "/", "/docs", "/problems", "/problems/sold_out",
+    *(f"/docs/{name}" for name in FILES), *(f"/assets/{name}" for name in ASSETS),
+]  # fmt: skip
 
 
 def check_safe(reply: Reply) -> None:
@@ -115,6 +111,48 @@ def test_no_other_file_is_given_out(server: Server, name: str) -> None:
     check(server.send("GET", f"/docs/{name}"), 404, "not_found")
 
 
+# --- the box office ------------------------------------------------------------------------------
+
+
+def test_the_box_office_asks_for_nothing_but_our_files(server: Server) -> None:
+    page = server.send("GET", "/").body.decode()
+    asked = re.findall(r'(?:href|src)="(/[^"]*)"', page)
+    scripts = [server.send("GET", f"/assets/{name}").body.decode() for name in ASSETS if name.endswith(".js")]
+    style = server.send("GET", "/assets/page.css").body.decode()
+    imported = [name for script in scripts for name in re.findall(r'from "\./([^"]*)"', script)]
+    named = {each.removeprefix("/assets/") for each in asked if each.startswith("/assets/")}
+    named |= {*imported, *re.findall(r"url\(/assets/([^)]*)\)", style)}
+    assert named == set(ASSETS)
+    assert {each for each in asked if not each.startswith("/assets/")} == {"/docs", "/problems"}
+    assert "style=" not in page
+    assert not re.search(r"<script[^>]*>[^<]", page)
+    assert not any("innerHTML" in each for each in scripts if "uPlot=function" not in each)
+
+
+@pytest.mark.parametrize("name", ASSETS)
+def test_what_the_box_office_is_made_of_is_kept_as_long_as_it_may_be(server: Server, name: str) -> None:
+    reply = server.send("GET", f"/assets/{name}")
+    assert ("immutable" in reply.headers["Cache-Control"]) == (UPLOT in name or ARCHIVO in name)
+    assert reply.headers["Content-Type"].startswith(ASSETS[name][1])
+
+
+def test_uplot_is_the_version_that_it_is_said_to_be(server: Server) -> None:
+    assert f"(v{UPLOT})".encode() in server.send("GET", f"/assets/uplot-{UPLOT}.js").body
+
+
+def test_what_others_made_comes_with_its_licence() -> None:
+    for folder, version in (("uplot", UPLOT), ("archivo", ARCHIVO)):
+        assert (STATIC / folder / "LICENSE").stat().st_size > 1000
+        assert version in (STATIC / folder / "NOTICE").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", ["x", "index.html", "NOTICE", "..%2Fdocs.js", "docs.js", "uPlot.iife.min.js"]
+)
+def test_no_other_file_of_the_box_office_is_given_out(server: Server, name: str) -> None:
+    check(server.send("GET", f"/assets/{name}"), 404, "not_found")
+
+
 # --- problems ------------------------------------------------------------------------------------
 
 
@@ -156,7 +194,7 @@ def test_all_problems_are_listed(server: Server) -> None:
 
 # --- the router ----------------------------------------------------------------------------------
 
-FILLED = {"eventId": "1", "orderId": "1-x", "keyId": "x", "code": "sold_out", "file": "docs.js"}
+FILLED = {"eventId": "1", "orderId": "1-x", "keyId": "x", "code": "sold_out", "file": "icon.svg"}
 
 
 def test_what_is_documented_is_served_and_no_other_method_of_it(server: Server) -> None:

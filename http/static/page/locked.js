@@ -1,0 +1,10 @@
+// What stands in place of a page that takes a key.
+
+import { copyOf } from "./dom.js";
+import { askForKey } from "./keyring.js";
+
+export function lockedView() {
+  const { root, part } = copyOf("t-locked");
+  part.use.addEventListener("click", () => void askForKey());
+  return root;
+}
