@@ -59,6 +59,8 @@ def test_each_value_says_where_it_came_from() -> None:
         "host": ("127.0.0.1", "default", None),
         "port": (4000, "flag", None),
         "max-connections": (10_000, "default", None),
+        "max-listeners": (8_000, "default", None),
+        "max-listeners-per-address": (200, "default", None),
         "insecure": (True, "flag", None),
         "public-status": (True, "environment", "BOXOFFICE_PUBLIC_STATUS"),
         "rate-limit": (None, "default", None),
