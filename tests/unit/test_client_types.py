@@ -157,6 +157,8 @@ def test_every_call_of_the_server_has_a_method() -> None:
         "asyncapi",
         "docs",
         "docsAsset",
+        "page",
+        "asset",
         "problems",
         "problem",
         "handshake",
