@@ -361,6 +361,24 @@ def test_an_event_that_nobody_asked_for_has_no_status_here(house: House) -> None
     assert house.directory.status(EVENT) is None
 
 
+def test_what_is_watched_is_named_once_whenever_something_of_it_is_committed(house: House) -> None:
+    house.directory.watch(EVENT)
+    house.adopt(EVENT, OTHER)
+    assert house.directory.moved() == {EVENT}
+    assert house.directory.moved() == set()
+    first, second, others = house.entry(), house.entry(EVENT, book("bob")), house.entry(OTHER)
+    assert house.directory.moved() == set(), "that is not committed yet"
+    for entry in (first, second, others):
+        house.directory.settle(committed(entry))
+    assert house.directory.moved() == {EVENT}
+    house.directory.settle(Settled(first.lease, []))
+    assert house.directory.moved() == set(), "an answer is no news"
+    house.directory.unwatch(EVENT)
+    house.directory.unwatch(EVENT)
+    house.directory.settle(committed(house.entry(EVENT, book("carl"))))
+    assert house.directory.moved() == set()
+
+
 # --- the end of an actor -------------------------------------------------------------------------
 
 
