@@ -56,9 +56,8 @@ class WatchedOrders:
             return  # it has left meanwhile
         feed = self._feeds.setdefault(event_id, {}).setdefault(order_id, OrderFeed(event_id, order_id))
         is_new = feed.renew(found.order, found.version, found.position)
-        self._audience.attend(
-            listener, feed
-        )  # before anything is waited for: one that nobody attends is let go
+        # Before anything is waited for: an order that nobody attends is let go.
+        self._audience.attend(listener, feed)
         if is_new:
             await self._audience.tell_all(feed)
         if feed.is_settled:

@@ -63,11 +63,11 @@ def test_so_many_orders_and_no_more_but_those_that_are_settled_do_not_count(serv
         problem = listener.problem()
         assert (problem["problem"]["code"], problem["orderId"]) == ("invalid_request", orders[100]["orderId"])
         listener.ask(watchOrder=orders[5]["orderId"])
-        assert listener.message()["orderId"] == orders[5]["orderId"], "that is none more"
+        assert as_shown(listener.message()) == server.order(orders[5]), "that is none more"
         server.cancel(orders[7])
         listener.order_of(orders[7], status="cancelled")
         listener.ask(watchOrder=orders[100]["orderId"])
-        assert listener.message()["orderId"] == orders[100]["orderId"]
+        assert as_shown(listener.message()) == server.order(orders[100])
 
 
 def test_so_many_events_and_no_more(server: Server) -> None:
@@ -131,7 +131,7 @@ def test_an_offer_comes_with_its_end_and_its_end_is_the_last(server: Server) -> 
 
 def test_who_holds_sees_the_end_move_and_the_quantity_change(server: Server) -> None:
     event = server.event(9)
-    hold = server.hold(event, "ann", 3, holdSeconds=60)
+    hold, other = (server.hold(event, customer, 3, holdSeconds=60) for customer in ("ann", "bob"))
     with WebSocket(server, f"/live?watchOrder={hold['orderId']}") as listener:
         begun = listener.message()
         assert begun["expiresAt"] == hold["expiresAt"]
@@ -139,12 +139,12 @@ def test_who_holds_sees_the_end_move_and_the_quantity_change(server: Server) -> 
         assert listener.message()["expiresAt"] > begun["expiresAt"]
         server.cancel(hold, quantity=1)
         assert listener.message()["quantity"] == 2
-        listener.ask(unwatchOrder=hold["orderId"], watch=[event])
-        listener.status_of(event)
-        server.post("/confirm", orderId=hold["orderId"])
-        assert listener.message()["bookedTickets"] == 2
-        listener.ask(watchOrder=hold["orderId"])
-        assert listener.message()["status"] == "confirmed"
+        listener.ask(unwatchOrder=hold["orderId"], watchOrder=other["orderId"])
+        assert as_shown(listener.message()) == server.order(other)
+        for each in (hold, other):
+            server.cancel(each, quantity=1)
+        assert as_shown(listener.message()) == server.order(other)
+        assert listener.is_quiet(), "the first is not watched any more"
 
 
 def test_an_order_that_is_settled_is_shown_once(server: Server) -> None:

@@ -17,6 +17,7 @@ from tests.support.impatient import PROGRAM
 from tests.support.listening import UPGRADE, ClosedError, RefusedError, Stream, WebSocket, Wire, request
 from tests.support.postgres import Cluster
 from tests.support.server import PATIENCE_S, Server
+from tests.support.sockets import is_aborted
 
 TINY = 1024
 """Bytes that a kernel keeps for a client that does not read; twice that, on Linux."""
@@ -104,6 +105,7 @@ def test_who_reads_nothing_is_let_go_and_others_are_told_everything_meanwhile(fr
         if (last := front.status(event)["version"]) > seen[-1]:
             fast.status_of(event, version=last)
         until_there_are(front, 1)
+        assert is_aborted(stream.socket), "what is not read is thrown away"
         for slow in (socket, stream):
             assert slow.closed().code in (1013, None), "there is no more to read than was under way"
 

@@ -15,6 +15,7 @@ from http.client import parse_headers
 from io import BytesIO
 from typing import Any, NamedTuple, Self
 
+from tests.support import documented
 from tests.support.server import Reply, Server
 from tests.support.sockets import connect
 
@@ -31,10 +32,12 @@ UPGRADE = {
 STREAM = {"Accept": "text/event-stream"}
 
 
-def received(message: Any) -> Any:
-    """A message that has come: every one of them passes through here."""
-    assert message["type"] in ("status", "order", "problem"), message
-    return message
+def received(message: bytes | str, event: str | None = None) -> Any:
+    """A message that has come, which must be documented: every one of them passes through here.
+
+    `event`: what it was called in a stream.
+    """
+    return documented.checked_message(message, event)
 
 
 class RefusedError(Exception):
@@ -59,7 +62,7 @@ class Event(NamedTuple):
 
     kind: str
     id: str
-    data: str
+    message: Any
 
 
 def request(target: str, headers: Mapping[str, str], method: str = "GET", version: str = "1.1") -> bytes:
@@ -99,12 +102,12 @@ class Wire:
         self._unread = b""
         try:
             self.socket.sendall(sent)
-            self._read_head()
+            self._read_head(sent)
         except BaseException:
             self.socket.close()
             raise
 
-    def _read_head(self) -> None:
+    def _read_head(self, sent: bytes) -> None:
         while b"\r\n\r\n" not in self._unread:
             self._read_more()
         head, _, self._unread = self._unread.partition(b"\r\n\r\n")
@@ -113,6 +116,8 @@ class Wire:
         self.headers = parse_headers(BytesIO(lines + b"\r\n\r\n"))
         if self.status not in (101, 200):
             body = self._take(int(self.headers["Content-Length"]))
+            method, target, _ = sent.decode("utf-8", "replace").split(" ", 2)
+            documented.check(method, target, self.status, dict(self.headers.items()), body)
             raise RefusedError(Reply(self.status, self.headers, body))
 
     def _read_more(self) -> None:
@@ -204,7 +209,7 @@ class WebSocket(Wire):
             opcode, payload = self.frame()
             match opcode:
                 case 0x1:
-                    return received(json.loads(payload))
+                    return received(payload)
                 case 0x9:
                     self.pings += 1
                     if self.answers:
@@ -298,19 +303,16 @@ class Stream(Wire):
                 continue
             fields = dict(re.split(": ?", line, maxsplit=1) for line in lines)
             assert len(fields) == len(lines), lines
-            event = Event(fields["event"], fields.get("id", ""), fields["data"])
+            event = Event(fields["event"], fields.get("id", ""), received(fields["data"], fields["event"]))
             if event.kind == "close":
-                notice = json.loads(event.data)
-                raise ClosedError(notice["code"], notice["reason"])
+                raise ClosedError(event.message["code"], event.message["reason"])
             return event
 
     def message(self) -> Any:
         """The next event's message, which names itself as the event does."""
-        event = self.event()
-        message = received(json.loads(event.data))
-        assert message["type"] == event.kind
-        if event.kind == "status":
-            assert event.id == f"{message['eventId']}-{message['version']}"
+        kind, event_id, message = self.event()
+        if kind == "status":
+            assert event_id == f"{message['eventId']}-{message['version']}"
         return message
 
     def closed(self) -> ClosedError:
