@@ -115,7 +115,7 @@ def test_who_waits_sees_themselves_move_up_and_get_a_ticket(server: Server) -> N
 
 
 def test_an_offer_comes_with_its_end_and_its_end_is_the_last(server: Server) -> None:
-    event = server.event(1, waitlistMode="offer", offerSeconds=2)
+    event = server.event(1, waitlistMode="offer", offerSeconds=3)
     ann, bob = server.book(event, "ann"), server.book(event, "bob")
     with WebSocket(server, f"/live?watchOrder={bob['orderId']}") as listener:
         assert listener.message()["position"] == 1

@@ -139,14 +139,16 @@ def test_who_was_slow_for_a_while_gets_the_newest_and_not_what_has_piled_up(fron
     event = front.event(99)
     with WebSocket(front, live(event), receive_buffer=TINY) as listener:
         with changing(front, event):
-            time.sleep(0.9)  # less than the server's patience
+            time.sleep(
+                1.0
+            )  # less than the server's patience; it waits for an answer from 0.6 s on at the latest
         last = front.status(event)["version"]
         versions: list[int] = []
         while not versions or versions[-1] < last:
             versions.append(listener.message()["version"])
         assert versions == sorted(set(versions))
         missed = [later - earlier for earlier, later in pairwise(versions)]
-        assert max(missed) > 20, "the versions in between were kept for it"
+        assert max(missed) > last / 5, "the versions in between were kept for it"
 
 
 # --- who is too many -----------------------------------------------------------------------------
