@@ -11,6 +11,7 @@ from boxoffice.actors.messages import Answer, EventMoved, NotApplied, OutcomeUnk
 from boxoffice.actors.ports import Entry, Key
 from boxoffice.actors.values import EventId
 from boxoffice.persistence import journal as journal_module
+from boxoffice.persistence import line as line_module
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal
@@ -371,9 +372,16 @@ def test_it_is_asked_again_until_it_answers(told: Told, faults: Faults, stored: 
 # --- anything at all -----------------------------------------------------------------------------
 
 
+@pytest.fixture
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is tried again a hundred times a second, and not five."""
+    for module in (journal_module, line_module):
+        monkeypatch.setattr(module, "RECONNECT_S", 0.01)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_any_history_of_doubts_is_answered_truly(
-    seed: int, told: Told, faults: Faults, stored: Stored, recovery: DatabaseRecovery
+    seed: int, in_a_hurry: None, told: Told, faults: Faults, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     chance, owner = Random(seed), Owner()
     assert told(owner.open(5))

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psycopg2
@@ -45,6 +45,9 @@ class Cluster:
 
     def __init__(self, url: str) -> None:
         self._url = make_url(url).set(drivername="postgresql+psycopg2")
+        plain = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._connection = psycopg2.connect(plain)
+        self._connection.autocommit = True
         self._execute(f"CREATE DATABASE {TEMPLATE}")
         engine = database.make_engine(self._url.set(database=TEMPLATE))
         database.upgrade(engine)
@@ -60,16 +63,13 @@ class Cluster:
         finally:
             self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def close(self) -> None:
+        """End its session."""
+        self._connection.close()
+
     def _execute(self, statement: str) -> None:
-        connection = psycopg2.connect(
-            self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        )
-        try:
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                cursor.execute(statement)
-        finally:
-            connection.close()
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
 
 
 @contextmanager
@@ -79,7 +79,8 @@ def embedded() -> Iterator[Cluster]:
         server = EmbeddedPostgres(folder)
         server.start()
         try:
-            yield Cluster(server.url)
+            with closing(Cluster(server.url)) as cluster:
+                yield cluster
         finally:
             server.stop()
 
@@ -118,6 +119,7 @@ def debian(programs: Path) -> Iterator[Cluster]:
         pg_ctl = (str(programs / "pg_ctl"), "-D", cluster, "-w", "-l", str(folder / "log"))
         run(*pg_ctl, "-o", options, "start")
         try:
-            yield Cluster(f"postgresql://boxoffice@/postgres?host={folder}")
+            with closing(Cluster(f"postgresql://boxoffice@/postgres?host={folder}")) as found:
+                yield found
         finally:
             run(*pg_ctl, "-m", "immediate", "stop")
