@@ -1,5 +1,6 @@
 """What tests share: real PostgreSQL servers, a database for each test, and real servers on real sockets."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,13 @@ from tests.support import postgres
 from tests.support.audit import assert_audit_passes
 from tests.support.postgres import Cluster
 from tests.support.server import Server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_actors_left() -> Iterator[None]:
+    """No test leaves a dispatcher's thread behind: one that never waits slows down all tests after it."""
+    yield
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("actors-")]
 
 
 @pytest.fixture(scope="session")
