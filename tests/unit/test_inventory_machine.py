@@ -267,7 +267,6 @@ TestInventoryAgainstTheModel = InventoryMachine.TestCase
 TestInventoryAgainstTheModel.settings = settings(
     max_examples=300,
     stateful_step_count=50,
-    deadline=None,
     print_blob=True,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from boxoffice.http.jwks import KEYS_MAX, JwksError, KeySet, NoKeyError, read_key_set
@@ -142,7 +142,6 @@ ANYTHING = st.recursive(
 MEMBERS = {*jwk("a", "RS256"), *jwk("a", "ES256"), "alg", "use", "key_ops", "d", "k"}
 
 
-@settings(deadline=None)
 @given(
     st.lists(ANYTHING | st.dictionaries(st.sampled_from(sorted(MEMBERS)), ANYTHING), max_size=3) | ANYTHING
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from boxoffice.http.token_rules import TokenError
@@ -41,7 +41,6 @@ CHANGES: list[Callable[[str, int, str], str]] = [
 ]
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_token_that_was_changed_is_refused(
     mutable: list[tuple[CustomerTokens, str]], data: st.DataObject
@@ -95,7 +94,6 @@ def mostly(good: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(deadline=None)
 @given(
     header=st.just({"alg": "HS256"})
     | mostly({"alg": "HS256", "kid": "a", "typ": "JWT", "b64": True, "crit": ["b64"]})
@@ -114,7 +112,6 @@ def test_whatever_is_signed_is_a_customer_or_refused(header: Any, claims: Any) -
     assert AUDIENCE in claims["aud"]
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("abcXYZ019-_.="), max_size=60) | st.text())
 def test_any_text_is_refused(given: str) -> None:
     refused(CustomerTokens(rules(), Clock()), given)
