@@ -37,6 +37,7 @@ from boxoffice.http.lag import LoopLag
 from boxoffice.http.limits import ANONYMOUS, RateLimits
 from boxoffice.http.live.audience import Audience
 from boxoffice.http.live.calls import LiveCalls
+from boxoffice.http.live.entrance import Entrance
 from boxoffice.http.live.handshakes import Handshakes
 from boxoffice.http.live.orders import WatchedOrders
 from boxoffice.http.logs import RequestLog
@@ -169,6 +170,7 @@ def front(
         local_only=not settings.insecure,
     )
     addresses, cors = Addresses(settings.trusted_proxies), Cors(settings.cors_origins)
+    entrance = Entrance(house.audience, access, addresses, cors)
     metrics = Metrics(
         figures,
         house.journal.figures,
@@ -182,9 +184,7 @@ def front(
         **Handlers(desk, keys).handlers(),
         **Batches(desk, keys, limits).handlers(),
         **Reads(desk, reading, clock).handlers(),
-        **LiveCalls(
-            house.audience, house.orders, desk, access, handshakes, limits, addresses, cors
-        ).handlers(),
+        **LiveCalls(house.audience, house.orders, desk, entrance, handshakes, limits, addresses).handlers(),
         **KeyCalls(bridge, desk, house.api_keys, ring).handlers(),
         **Health(bridge, reading, house.lag, house.connections).handlers(),
         **metrics.handlers(),

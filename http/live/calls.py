@@ -2,52 +2,32 @@
 
     GET … ── whose page, how many, which event ──▶ 101, or a stream ──▶ a listener, until one of us closes
 
-Whoever is not let in is told so before anything is opened. On the event loop.
+What is to be watched is understood here; how a listener is let in and served is `entrance.py`. On the event
+loop.
 """
 
-import asyncio
-import logging
-import random
 import re
-import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Mapping
 
-from aiohttp import HttpVersion11, WSMsgType, web
+from aiohttp import web
 from msgspec import UNSET
 
 from boxoffice.actors.principals import Scope
 from boxoffice.actors.values import SECOND, EventId, Instant
 from boxoffice.http import wire
-from boxoffice.http.access import Access
 from boxoffice.http.answers import no_such_event, no_such_order
-from boxoffice.http.catalogue import BY_NAME, Call
+from boxoffice.http.catalogue import BY_NAME
 from boxoffice.http.commands import event_id_of
-from boxoffice.http.cors import Cors
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handler, response
 from boxoffice.http.limits import RateLimits
 from boxoffice.http.live.audience import Audience
+from boxoffice.http.live.entrance import Entrance
 from boxoffice.http.live.feeds import EventFeed, OrderFeed
 from boxoffice.http.live.frames import Frame
 from boxoffice.http.live.handshakes import Handshakes
-from boxoffice.http.live.listener import (
-    MESSAGES_MAX,
-    OUR_MISTAKE,
-    SEND_BUFFER,
-    UNSUPPORTED,
-    Listener,
-    StreamListener,
-    WebSocketListener,
-)
-from boxoffice.http.live.messages import (
-    MESSAGE_MAX,
-    WATCH,
-    WATCHED_MAX,
-    HandshakeBody,
-    WatchBody,
-    problem_message,
-)
+from boxoffice.http.live.listener import Listener
+from boxoffice.http.live.messages import WATCH, WATCHED_MAX, HandshakeBody, WatchBody, problem_message
 from boxoffice.http.live.orders import WatchedOrders
 from boxoffice.http.origin import Addresses
 from boxoffice.http.pages import invalid_parameter, parameters, whole_number
@@ -55,44 +35,29 @@ from boxoffice.http.problems import ProblemError
 from boxoffice.http.visit import current
 from boxoffice.http.wire import Id
 
-log = logging.getLogger(__name__)
-
-EVENT_STREAM = "text/event-stream"
-
-COME_BACK_MS = 1_000, 4_000
-"""When a client whose stream has ended is to come back: not all at once."""
-
-# It warns of every client that asks for a subprotocol, which is no business of ours.
-logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)
-
 _NAMED_VERSION = re.compile(r"(?:([1-9][0-9]{0,18})-)?([0-9]{1,18})")
-
-Begin = Callable[[Listener], Awaitable[None]]
-Hear = Callable[[Listener, bytes], Awaitable[None]]
 
 
 class LiveCalls:
-    """The calls, on one audience."""
+    """The calls, on one audience and the way in to it."""
 
     def __init__(
         self,
         audience: Audience,
         orders: WatchedOrders,
         desk: Desk,
-        access: Access,
+        entrance: Entrance,
         handshakes: Handshakes,
         limits: RateLimits,
         addresses: Addresses,
-        cors: Cors,
     ) -> None:
         self._audience = audience
         self._orders = orders
         self._desk = desk
-        self._access = access
+        self._entrance = entrance
         self._handshakes = handshakes
         self._limits = limits
         self._addresses = addresses
-        self._cors = cors
 
     def handlers(self) -> dict[str, Handler]:
         """The handler of each call, by its name."""
@@ -106,7 +71,7 @@ class LiveCalls:
 
     async def live_status(self, request: web.Request) -> web.StreamResponse:
         """An event's status, and every newer one."""
-        self._refuse_unwelcome(request)
+        self._entrance.refuse_unwelcome(request)
         event_id = event_id_of(request.match_info["eventId"])
         since = _since(request, event_id, parameters(request.query, "since", "handshake"))
         status = await self._desk.status(event_id)
@@ -115,11 +80,11 @@ class LiveCalls:
             listener.since = since
             self._audience.watch(listener, status)
 
-        return await self._serve(request, BY_NAME["liveStatus"], begin, _take_no_notice)
+        return await self._entrance.serve(request, BY_NAME["liveStatus"], begin, _take_no_notice)
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """Whatever the listener wants to watch: that, and what is new of it."""
-        self._refuse_unwelcome(request)
+        self._entrance.refuse_unwelcome(request)
         query = parameters(request.query, "watch", "watchOrder", "handshake")
         events, orders = _listed(query, "watch"), _listed(query, "watchOrder")
 
@@ -134,7 +99,7 @@ class LiveCalls:
             except ProblemError as problem:
                 self._tell_problem(listener, problem)
 
-        return await self._serve(request, BY_NAME["live"], begin, hear)
+        return await self._entrance.serve(request, BY_NAME["live"], begin, hear)
 
     # --- what is to be watched -------------------------------------------------------------------
 
@@ -186,152 +151,6 @@ class LiveCalls:
     def _tell_problem(self, listener: Listener, problem: ProblemError, **about: str) -> None:
         message = wire.encode(problem_message(problem, current().request_id, **about))
         listener.send(Frame(message, "problem"), self._audience.monotonic_s())
-
-    # --- who is let in ---------------------------------------------------------------------------
-
-    def _refuse_unwelcome(self, request: web.Request) -> None:
-        """Raises ProblemError 403, 426, 429 or 503."""
-        if _is_upgrade(request):
-            self._refuse_foreign_page(request)
-        elif EVENT_STREAM not in request.headers.get("Accept", ""):
-            raise ProblemError(
-                "upgrade_required",
-                f"Ask for a WebSocket (`Upgrade: websocket`), or for a stream (`Accept: {EVENT_STREAM}`).",
-                headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-            )
-        self._audience.refuse_if_full(self._addresses.of(request))
-
-    def _refuse_foreign_page(self, request: web.Request) -> None:
-        """A browser lets any page open a WebSocket to anywhere, and says only whose page it is."""
-        for origin in request.headers.getall("Origin", ()):
-            # No URL's parser: it fails on some of what a client may write there.
-            is_own = origin.partition("://")[2].lower() == request.headers.get("Host", "").lower() != ""
-            if not is_own and origin not in self._cors.origins:
-                raise ProblemError(
-                    "forbidden", "Pages of this origin may not listen: see --cors-origin.", scope="read"
-                )
-
-    # --- serving ---------------------------------------------------------------------------------
-
-    async def _serve(self, request: web.Request, call: Call, begin: Begin, hear: Hear) -> web.StreamResponse:
-        principal, access = current().principal, self._access
-
-        def is_welcome() -> bool:
-            return access.is_welcome(principal, call)
-
-        if _is_upgrade(request):
-            return await self._serve_socket(request, is_welcome, begin, hear)
-        return await self._serve_stream(request, is_welcome, begin)
-
-    async def _serve_socket(
-        self, request: web.Request, is_welcome: Callable[[], bool], begin: Begin, hear: Hear
-    ) -> web.StreamResponse:
-        upgraded = web.WebSocketResponse(
-            timeout=self._audience.patience.close_within_s,
-            autoping=False,
-            compress=False,
-            max_msg_size=MESSAGE_MAX + 1,  # from which on aiohttp refuses it
-            decode_text=False,
-        )
-        upgraded.headers.update(current().headers)
-        try:
-            await upgraded.prepare(request)
-        except (web.HTTPBadRequest, ValueError):  # the latter for a key that is not even ASCII
-            why = "That opens no WebSocket of version 13 (RFC 6455, section 4.2.1)."
-            headers = {"Sec-WebSocket-Version": "13"}
-            raise ProblemError("malformed_request", why, headers=headers) from None
-        audience, wire = self._audience, _wire_of(request)
-        now_s = audience.monotonic_s()
-        listener = WebSocketListener(wire, is_welcome, audience.figures, audience.patience, upgraded, now_s)
-        self._enter(request, listener)
-        try:
-            await begin(listener)
-            await self._listen(upgraded, listener, hear)
-        except Exception as failure:  # an answer in HTTP's words could not be understood any more
-            _note(request, failure)
-            listener.end(OUR_MISTAKE, "we could not handle this")
-        finally:
-            self._audience.leave(listener)
-        await listener.closed()
-        return upgraded
-
-    async def _listen(self, upgraded: web.WebSocketResponse, listener: WebSocketListener, hear: Hear) -> None:
-        """Hear what a listener says, until it has left."""
-        while True:
-            message = await upgraded.receive()
-            listener.received += 1
-            if listener.received > MESSAGES_MAX:
-                self._audience.drop_noisy(listener)
-                return
-            match message.type:
-                case WSMsgType.PONG:
-                    listener.answered(self._audience.monotonic_s())
-                case WSMsgType.PING:
-                    await upgraded.pong(message.data)
-                case WSMsgType.TEXT:
-                    await hear(listener, message.data)
-                case WSMsgType.BINARY:
-                    listener.end(UNSUPPORTED, "send text")
-                    return
-                case _:
-                    return
-
-    async def _serve_stream(
-        self, request: web.Request, is_welcome: Callable[[], bool], begin: Begin
-    ) -> web.StreamResponse:
-        headers = {"Content-Type": EVENT_STREAM, "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        stream = web.StreamResponse(headers={**current().headers, **headers})
-        stream.force_close()
-        is_chunked = request.version >= HttpVersion11
-        if is_chunked:
-            stream.enable_chunked_encoding()
-        await stream.prepare(request)
-        if request.method == "HEAD":
-            return stream
-        await stream.write(b"retry: %d\n\n" % random.randint(*COME_BACK_MS))  # noqa: S311 - no secret
-        figures, patience, wire = self._audience.figures, self._audience.patience, _wire_of(request)
-        now_s = self._audience.monotonic_s()
-        listener = StreamListener(wire, is_welcome, figures, patience, now_s, is_chunked=is_chunked)
-        self._enter(request, listener)
-        try:
-            await begin(listener)
-            await listener.parted.wait()
-        except Exception as failure:  # the same
-            _note(request, failure)
-            listener.end(OUR_MISTAKE, "we could not handle this")
-        finally:
-            self._audience.leave(listener)
-        with suppress(ConnectionError, TimeoutError):
-            async with asyncio.timeout(patience.close_within_s):
-                await stream.write_eof()
-        await listener.drained()
-        listener.cut_off()
-        return stream
-
-    def _enter(self, request: web.Request, listener: Listener) -> None:
-        current().note_answer()
-        self._audience.enter(listener, self._addresses.of(request))
-
-
-def _note(request: web.Request, failure: Exception) -> None:
-    if not isinstance(failure, ConnectionError):  # or the client has gone
-        log.error("%s %s failed", request.method, request.path, exc_info=failure)
-
-
-def _wire_of(request: web.Request) -> asyncio.Transport:
-    """The request's connection, with small buffers."""
-    wire = request.transport
-    if wire is None:
-        raise ConnectionResetError("the client has gone")
-    with suppress(OSError, ValueError):
-        wire.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    return wire
-
-
-def _is_upgrade(request: web.Request) -> bool:
-    """RFC 6455, section 4.2.1: with HTTP/1.1 at the least."""
-    wanted = request.headers.get("Upgrade", "").strip().lower()
-    return request.method == "GET" and request.version >= HttpVersion11 and wanted == "websocket"
 
 
 def _since(request: web.Request, event_id: EventId, query: Mapping[str, str]) -> int:
