@@ -23,10 +23,9 @@ from boxoffice.http.live.listener import (
     SEND_BUFFER,
     UNSUPPORTED,
     Listener,
-    StreamListener,
-    WebSocketListener,
 )
 from boxoffice.http.live.messages import MESSAGE_MAX
+from boxoffice.http.live.transports import StreamListener, WebSocketListener
 from boxoffice.http.origin import Addresses
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.visit import current

@@ -11,7 +11,8 @@ from boxoffice.actors.values import EventId, EventStatus, OrderId, Terms
 from boxoffice.http.live.audience import Audience
 from boxoffice.http.live.feeds import OrderFeed
 from boxoffice.http.live.frames import PING
-from boxoffice.http.live.listener import UNSENT_MAX, WebSocketListener
+from boxoffice.http.live.listener import UNSENT_MAX
+from boxoffice.http.live.transports import WebSocketListener
 from boxoffice.http.problems import ProblemError
 from tests.unit.desk import CONFIRMED, EVENT, NOW, after, an_order
 from tests.unit.fakes import FakeTime

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from boxoffice.http.live.frames import HEARTBEAT, PING, chunk_of
-from boxoffice.http.live.listener import UNSENT_MAX, WebSocketListener
+from boxoffice.http.live.listener import UNSENT_MAX
+from boxoffice.http.live.transports import WebSocketListener
 from tests.unit.desk import NOW
 from tests.unit.wires import PATIENCE, Ends, a_feed, at_version, stream, web_socket
 

@@ -5,13 +5,8 @@ from typing import Any, cast
 
 from boxoffice.actors.values import EventStatus, Instant, Terms
 from boxoffice.http.live.feeds import EventFeed, Feed
-from boxoffice.http.live.listener import (
-    Listener,
-    ListenerFigures,
-    Patience,
-    StreamListener,
-    WebSocketListener,
-)
+from boxoffice.http.live.listener import Listener, ListenerFigures, Patience
+from boxoffice.http.live.transports import StreamListener, WebSocketListener
 from tests.unit.desk import EVENT, NOW
 
 PATIENCE = Patience()
