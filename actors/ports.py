@@ -199,6 +199,11 @@ class Reading(Protocol):
     def order(self, event_id: EventId, order_id: OrderId) -> Found | None:
         """An order as it is stored, without its position; None if there is no such order."""
 
+    def standing(self, event_id: EventId, order_ids: Sequence[OrderId]) -> list[Found]:
+        """These orders of an event with their positions, all as of one version of it, in no order; what there
+        is none of is left out.
+        """
+
     def last_order_of(self, event_id: EventId, customer: CustomerId, version: int) -> Found | None:
         """A customer's newest order for this event of those that have not changed since this version."""
 

@@ -5,7 +5,7 @@ a key, whatever is final is recorded before it is answered: most of it by the jo
 on the event loop.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 from boxoffice.actors.messages import (
@@ -95,11 +95,11 @@ class Desk:
         stored = await self.read(self._reading.statuses, absent) if absent else []
         return {**found, **{status.event_id: status for status in stored}}
 
-    async def stored(self, event_id: EventId, order_id: OrderId) -> Found | None:
-        """An order as the database has it, without its position. Raises ProblemError 503."""
-        found = await self.read(self._reading.order, event_id, order_id)
-        if found is not None:
-            await self.catch_up({event_id: found.version})
+    async def standing(self, event_id: EventId, order_ids: Sequence[OrderId]) -> list[Found]:
+        """Orders as the database has them, those there are. Raises ProblemError 503."""
+        found = await self.read(self._reading.standing, event_id, order_ids)
+        if found:
+            await self._bridge.catch_up(event_id, found[0].version)
         return found
 
     async def catch_up(self, versions: Mapping[EventId, int]) -> None:
@@ -110,8 +110,10 @@ class Desk:
     async def _looked_up(self, event_id: EventId, command: Command, version: int) -> Answer | None:
         """What became of an order that was not live at this version; None if there never was one."""
         match command:
-            case Cancel(order_id) | Confirm(order_id) | Extend(order_id) | Find(order_id):
+            case Cancel(order_id) | Confirm(order_id) | Extend(order_id):
                 found = await self.read(self._reading.order, event_id, order_id)
+            case Find(order_id):
+                found = next(iter(await self.read(self._reading.standing, event_id, [order_id])), None)
             case CancelFor(customer):
                 # What they have ordered since is not what they meant, nor what they were answered for.
                 found = await self.read(self._reading.last_order_of, event_id, customer, version)

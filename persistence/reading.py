@@ -65,6 +65,18 @@ class DatabaseReading:
         """The order as it is stored, without its position; None if there is no such order."""
         return self._one_order(orders.c.event_id == event_id, orders.c.order_id == order_id)
 
+    def standing(self, event_id: EventId, order_ids: Sequence[OrderId]) -> list[Found]:
+        """These orders with their positions, as of one version; the line is counted only if one is in it."""
+        asked = orders.c.event_id == event_id, orders.c.order_id.in_(order_ids)
+        waiting = orders.c.status == OrderStatus.WAITLISTED.value
+        position = func.row_number().over(order_by=orders.c.place).label("position")
+        one_waits = select(orders).where(*asked, waiting).correlate(None).exists()
+        line = select(orders.c.order_id, position).where(orders.c.event_id == event_id, waiting, one_waits)
+        places = line.subquery()
+        query = _ORDER.add_columns(places.c.position)
+        query = query.outerjoin(places, places.c.order_id == orders.c.order_id)
+        return [_found(row, row.position) for row in self._rows(query.where(*asked))]
+
     def last_order_of(self, event_id: EventId, customer: CustomerId, version: int) -> Found | None:
         """The customer's newest order for this event of those that have not changed since this version."""
         theirs = orders.c.event_id == event_id, orders.c.customer == customer
@@ -114,8 +126,8 @@ class DatabaseReading:
             return list(connection.execute(query))
 
 
-def _found(row: Row[Any]) -> Found:
+def _found(row: Row[Any], position: int | None = None) -> Found:
     status = OrderStatus(row.status)
     created_at, expires_at = instant(row.created_at), instant_if_any(row.expires_at)
     order = Order(row.order_id, row.customer, row.quantity, status, created_at, row.place, expires_at)
-    return Found(order, None, row.version)
+    return Found(order, position, row.version)

@@ -89,7 +89,7 @@ class WatchedOrders:
             return
         try:
             if self._bridge.directory.status(event_id) is None:
-                await self._look_up(feeds)
+                await self._look_up(event_id, feeds)
             else:
                 await self._ask(event_id, feeds)
         except ProblemError:
@@ -116,14 +116,14 @@ class WatchedOrders:
                     settled.append(feed)
                 else:
                     await self._take_in(feed, found)
-        await self._look_up(settled)
+        await self._look_up(event_id, settled)
 
-    async def _look_up(self, feeds: Iterable[OrderFeed]) -> None:
+    async def _look_up(self, event_id: EventId, feeds: Iterable[OrderFeed]) -> None:
         """Those that no actor here has: they are settled, or their event is another server's."""
-        for feed in feeds:
-            found = await self._desk.stored(feed.event_id, feed.order_id)
-            if found is not None:
-                await self._take_in(feed, found)
+        some = iter(feeds)
+        while asked := {feed.order_id: feed for feed in islice(some, LOOKED_AT_ONCE)}:
+            for found in await self._desk.standing(event_id, tuple(asked)):
+                await self._take_in(asked[found.order.id], found)
 
     async def _take_in(self, feed: OrderFeed, found: Found) -> None:
         if feed.renew(found.order, found.version, found.position):

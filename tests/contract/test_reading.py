@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.event import listen
 
-from boxoffice.actors.messages import Cancel, Found
+from boxoffice.actors.messages import Book, Cancel, Found
 from boxoffice.actors.ports import DatabaseAway, OrderFilter
 from boxoffice.actors.values import (
     CustomerId,
@@ -16,6 +16,7 @@ from boxoffice.actors.values import (
     EventStatus,
     Instant,
     Order,
+    OrderId,
     OrderStatus,
 )
 from boxoffice.persistence.database import make_engine
@@ -88,6 +89,32 @@ def test_an_order_is_found_as_it_is_stored_and_as_it_ended(
     promoted = Order(waiting.order_id, BEN, 1, OrderStatus.CONFIRMED, made_at)
     assert reading.order(EVENT, booking.order_id) == Found(cancelled, None, 4)
     assert reading.order(EVENT, waiting.order_id) == Found(promoted, None, 4)
+
+
+def test_orders_stand_where_they_do_in_line(
+    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+) -> None:
+    booking, *line = book("ada", 2), book("ben"), book("cem"), book("dan")
+    other = Owner(OTHER)
+    journal.append(other.open(1))
+    journal.append(other.decide(book("ada"), book("ben")))
+    journal.append(owner.decide(booking, *line, Cancel(line[0].order_id)))
+    outlet.answers(9)
+
+    def positions(*asked: Book) -> dict[OrderId, int | None]:
+        standing = reading.standing(EVENT, [each.order_id for each in asked])
+        assert {found.version for found in standing} <= {6}
+        return {found.order.id: found.position for found in standing}
+
+    assert positions(line[2], booking, line[0], line[1]) == {
+        booking.order_id: None,
+        line[0].order_id: None,
+        line[1].order_id: 1,
+        line[2].order_id: 2,
+    }
+    assert positions(line[2]) == {line[2].order_id: 2}, "the others are counted, too"
+    assert positions(booking) == {booking.order_id: None}
+    assert positions(book("eve")) == {}
 
 
 def test_an_order_belongs_to_one_event(
