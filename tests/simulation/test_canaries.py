@@ -15,6 +15,7 @@ from boxoffice.persistence.embedded import EmbeddedPostgres
 from tests.e2e.load import NO_ANSWER, Crowd, at_once, crowd
 from tests.simulation.conftest import Serve
 from tests.simulation.proxy import Fault, Proxy
+from tests.simulation.test_listeners import shows_nothing_early
 from tests.simulation.test_two_servers import book_until, epoch
 from tests.support.log import Log, database
 from tests.support.postgres import public_folder
@@ -66,6 +67,14 @@ async def test_with_answers_before_the_commit_an_answered_order_is_lost(
         Log(database_url, event).check(clients.seen, all_answered=False)
 
     await check_both(scenario, "answer-after-commit")
+
+
+async def test_with_a_status_before_the_commit_listeners_see_what_is_never_committed(
+    serve: Serve, proxy: Proxy
+) -> None:
+    """With the safety it passes: that is a test of its own."""
+    with pytest.raises(AssertionError, match="too early"):
+        await shows_nothing_early(serve(url=proxy.url, without="status-after-commit"), proxy)
 
 
 async def test_while_the_last_session_lives_what_was_not_applied_may_be_yet(

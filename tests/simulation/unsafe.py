@@ -11,6 +11,7 @@ from typing import Any
 
 from boxoffice.actors.directory import Directory
 from boxoffice.actors.orders import LiveOrders
+from boxoffice.actors.ports import Entry, Settled
 from boxoffice.actors.values import EventId, Order
 from boxoffice.http import __main__ as composition
 from boxoffice.persistence import batch, database, engines, line
@@ -43,6 +44,17 @@ def answer_after_commit() -> None:
         return []
 
     switch(GroupCommitJournal, "_commit", answer_and_commit)
+
+
+def status_after_commit() -> None:
+    """Whoever looks or listens is shown what is not committed yet."""
+    append = GroupCommitJournal.append
+
+    def show_and_append(self: GroupCommitJournal, entry: Entry) -> None:
+        self._outlet.deliver([Settled(entry.lease, [], status=entry.status, live_orders=entry.live_orders)])
+        append(self, entry)
+
+    switch(GroupCommitJournal, "append", show_and_append)
 
 
 def promotion_order() -> None:
@@ -96,6 +108,7 @@ def backing_off() -> None:
 SAFETIES: dict[str, Callable[[], None]] = {
     "fence": fence,
     "answer-after-commit": answer_after_commit,
+    "status-after-commit": status_after_commit,
     "promotion-order": promotion_order,
     "key-in-transaction": key_in_transaction,
     "synchronous-commit": synchronous_commit,
