@@ -1,12 +1,14 @@
-"""The chaos run: two servers, PostgreSQL, faults of every kind, and clients that ask for everything there is.
+"""The chaos run: two servers, PostgreSQL, faults of every kind, clients that ask for everything there is, and
+listeners that watch.
 
     python tests/simulation/chaos.py [--seconds 60] [--seed 7] [--clients 16]
 
 In periods of 5 s, a quarter of them quiet, it breaks some things at a time, and mends them. At the end all is
-made whole, the clients bring what they began to its end, and then it is looked at: `boxoffice audit`, and the
-version checker, which compares the ledger of all answers with the log. It fails if a promise was broken, and
-also if it was not hard enough: if no COMMIT was in doubt, no fence lost, nobody promoted, nothing expired,
-no key replayed, nobody told 503, nothing rebuilt. What chance did not bring about is brought about then.
+made whole, the clients bring what they began to its end, and every listener must hear of it in time. Then it
+is looked at: `boxoffice audit`, and the version checker, which compares the ledger of all answers, and all
+that listeners were told, with the log. It fails if a promise was broken, and also if it was not hard enough:
+if no COMMIT was in doubt, no fence lost, nobody promoted, nothing expired, no key replayed, nobody told 503,
+nothing rebuilt, no listener cut off. What chance did not bring about is brought about then.
 
 The seed decides what is broken when; the operating system decides the rest, so a seed does not repeat a run
 to the letter. Traffic stays on the loopback address.
@@ -33,6 +35,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # run as a script
 from tests.simulation import versions
 from tests.simulation.chaos_clients import Client, Ledger, Shop
 from tests.simulation.chaos_house import COMMITTED, FAULTS, NOT_COMMITTED, Act, House, house
+from tests.simulation.chaos_listeners import Audience, Stage
+from tests.simulation.listened import look_at_connections, told_of_each
 from tests.support.audit import audited
 from tests.support.log import database
 
@@ -53,7 +57,17 @@ REMEDIES: Mapping[str, Act] = {
 }
 """What is broken, once more, when it has not come about by chance."""
 
-NEEDED = (*REMEDIES, "promotions", "expiries", "replays")
+NEEDED = (
+    *(*REMEDIES, "promotions", "expiries", "replays"),
+    *("listeners told while something was broken", "listeners told of order", "listeners told of a position"),
+    *("listeners came back", "listeners came back by Last-Event-ID", "listeners stalled"),
+)
+
+HEARD_WITHIN_S = 15.0
+"""How long it may take until every listener knows what is newest, once nothing is broken any more."""
+
+GOING_AWAY = 1001
+"""The close code of a server that is told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +92,66 @@ class Run:
         self._initialized = 0
         self._deck: list[str] = []
         self._shop = Shop(built.url_of, [])
+        self._breaking = 0
+        self._stage = Stage(lambda: self._breaking > 0)
+        self._audience = Audience(self._shop, self._stage, wanted.seed)
 
     async def run(self) -> Counter[str]:
         """Break things for as long as is wanted, make all whole, and look. Raises AssertionError."""
-        await self._new_events()
         connector = aiohttp.TCPConnector(limit=0, force_close=False)
         async with aiohttp.ClientSession(connector=connector) as session:
+            await self._new_events(session)
             clients = [
-                asyncio.create_task(
-                    Client(n, self._shop, self._ledger, random.Random(f"{self._wanted.seed}-{n}")).run(
-                        session, lambda: self._done
-                    )
-                )
-                for n in range(self._wanted.clients)
+                asyncio.create_task(self._client(number).run(session, lambda: self._done))
+                for number in range(self._wanted.clients)
             ]
-            until_s = time.monotonic() + self._wanted.seconds
-            period = 0
-            while time.monotonic() < until_s:
-                period += 1
-                if period % NEW_EVENTS_EVERY == 0:
-                    await self._new_events()
-                await self._period()
-            for what in self._missing():
-                await self._provoke(what)
+            await self._break_things(session)
             self._done = True
-            await asyncio.gather(*clients)
+            self._stage.calm.set()
+            await self._house.revive()
+            last = self._client(self._wanted.clients)
+            await asyncio.gather(*clients, last.have_the_last_word(session, self._events))
+            await self._everybody_hears()
+            await self._close()
         return await self._look()
 
-    async def _new_events(self) -> None:
+    def _client(self, number: int) -> Client:
+        return Client(number, self._shop, self._ledger, random.Random(f"{self._wanted.seed}-{number}"))
+
+    async def _break_things(self, session: aiohttp.ClientSession) -> None:
+        """One period after the other, and then what is missing yet."""
+        until_s = time.monotonic() + self._wanted.seconds
+        period = 0
+        while time.monotonic() < until_s:
+            period += 1
+            if period % NEW_EVENTS_EVERY == 0:
+                await self._new_events(session)
+            await self._period()
+        for what in self._missing():
+            await self._provoke(what)
+
+    async def _everybody_hears(self) -> None:
+        """Promise 13: nothing is broken any more, each event has changed, and every listener hears of it."""
+        stored = await asyncio.to_thread(self._stored)
+        versions = {event: stored[event] for event in self._events}
+        began_s = time.monotonic()
+        while behind := self._audience.behind(versions):
+            assert time.monotonic() - began_s < HEARD_WITHIN_S, "\n".join(behind)
+            await self._house.revive()
+            await asyncio.sleep(0.05)
+        self._stage.counts["ms until all listeners knew the end"] = round(1000 * (time.monotonic() - began_s))
+
+    async def _close(self) -> None:
+        """Promise 18: those who listen are told that their server goes away, unless it is dead already."""
+        self._stage.done = True
+        standing = [each for each in self._stage.connections if each.is_open]
+        await asyncio.to_thread(self._house.close)
+        await self._audience.end()
+        for each in standing:
+            died = self._house.servers[each.server].process.returncode != 0
+            assert died or each.ended == GOING_AWAY, f"the {each.listener} was left with {each.ended}"
+
+    async def _new_events(self, session: aiohttp.ClientSession) -> None:
         made = []
         for number in range(EVENTS):
             terms: dict[str, object] = {
@@ -117,6 +163,7 @@ class Run:
             made.append(await asyncio.to_thread(self._event, terms))
         self._events += made
         self._shop.events = made
+        self._audience.come(session, made)
 
     def _event(self, terms: dict[str, object]) -> str:
         self._initialized += 1
@@ -152,7 +199,9 @@ class Run:
 
     async def _break(self, act: Act) -> None:
         await asyncio.sleep(self._chance.random() * PERIOD_S / 2)
+        self._breaking += 1
         await act(self._house, self._chance)
+        self._breaking -= 1
 
     def _seen(self) -> Counter[str]:
         """What has come about, as far as it can be known while it runs."""
@@ -174,26 +223,26 @@ class Run:
             await self._house.revive()
             await asyncio.sleep(2.0)
 
-    def _stored(self) -> set[str]:
-        """The events that the database has."""
+    def _stored(self) -> dict[str, int]:
+        """The events that the database has, and their versions."""
         with database(self._house.url) as cursor:
-            cursor.execute("SELECT id::text FROM events")
-            return {event for (event,) in cursor.fetchall()}
+            cursor.execute("SELECT id::text, version FROM events")
+            return dict(cursor.fetchall())
 
     async def _look(self) -> Counter[str]:
         """Whether every promise was kept."""
-        await asyncio.to_thread(self._house.close)
+        look_at_connections(self._stage.connections)
         report = await asyncio.to_thread(audited, self._house.url)
         assert not report.violations, "\n".join(map(str, report.violations))
-        counts = self._seen() + self._house.counts
+        counts = self._seen() + self._house.counts + self._stage.counts
         events = {*self._events, *self._shop.made}
-        assert self._ledger.counts["given up"] or events == self._stored(), (
+        assert self._ledger.counts["given up"] or events == set(self._stored()), (
             "an event that nobody made, or lost"
         )
+        told = told_of_each(self._stage.connections)
         for event in sorted(events, key=int):
-            found = await asyncio.to_thread(
-                versions.check, self._house.url, event, self._ledger.seen, look_lag_s=STALE_S
-            )
+            seen = [*self._ledger.seen, *told[event]]
+            found = await asyncio.to_thread(versions.check, self._house.url, event, seen, look_lag_s=STALE_S)
             counts["versions"] += found.versions
             counts["promotions"] += found.promotions
             counts["expiries"] += found.expiries

@@ -16,6 +16,8 @@ from boxoffice.actors.changes import (
 from boxoffice.actors.values import SECOND, Instant, Promotion
 from boxoffice.http.wire import rfc3339
 from tests.simulation import report as promise
+from tests.simulation.chaos_listeners import Connection
+from tests.simulation.listened import look_at_connections, told_of_each
 from tests.simulation.matching import unmatched
 from tests.simulation.story import History
 
@@ -253,3 +255,50 @@ def test_a_look_may_lag_behind_if_that_is_allowed_and_a_refusal_may_not(story: H
 )
 def test_as_many_versions_as_possible_are_given_a_request_each(fitting: Any, left: list[int]) -> None:
     assert unmatched(fitting) == left
+
+
+# --- what listeners were told that cannot be -----------------------------------------------------
+
+
+def told_by(story: History, *names: str) -> Connection:
+    """A listener who was told what was seen in the story."""
+    connection = Connection("fast listener", server=0)
+    for seen in (story.seen[name] for name in names):
+        kind = "order" if "orderId" in seen.answer else "status"
+        connection.told.append(({"type": kind, **seen.answer}, seen.ended_s))
+    return connection
+
+
+def broken_by(story: History, connection: Connection) -> set[str]:
+    """The promises that are broken if that was told, too."""
+    (told,) = told_of_each([connection])[story.event]
+    return story.also(told).broken()
+
+
+@pytest.mark.parametrize("name", ["hold lapsed", "end", "eve waits", "bob holds", "ann is out"])
+def test_listeners_are_told_what_was_so(story: History, name: str) -> None:
+    connection = told_by(story, name)
+    assert not broken_by(story, connection)
+    message, at_s = connection.told[0]
+    for field in ("version", "state", "heldTickets", "quantity", "position", "expiresAt"):
+        if field in message:
+            falsified = {**message, field: message[field] + 1 if isinstance(message[field], int) else "no"}
+            told = replace(connection, told=[(falsified, at_s)])
+            assert broken_by(story, told), field
+
+
+def test_whoever_asks_after_a_listener_was_told_knows_no_less(story: History) -> None:
+    connection = told_by(story, "end")
+    connection.told[0] = connection.told[0][0], story.seen["larger"].began_s - 0.001
+    assert promise.IN_ORDER in broken_by(story, connection)
+
+
+def test_no_listener_is_taken_back(story: History) -> None:
+    look_at_connections([told_by(story, "eve waits", "hold lapsed", "bob holds", "end")])
+    look_at_connections([told_by(story, "end"), told_by(story, "hold lapsed")])  # each for itself
+    since = replace(told_by(story, "end"), since=story.version("end") + 1)
+    settled = told_by(story, "ann is out", "ann is out")
+    settled.told[1][0]["version"] += 1
+    for wrong in (told_by(story, "end", "hold lapsed"), since, settled):
+        with pytest.raises(AssertionError, match="what cannot be"):
+            look_at_connections([wrong])
