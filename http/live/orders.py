@@ -10,7 +10,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from boxoffice.actors.messages import EventUnknown, Find, Found, Look, Seen
+from boxoffice.actors.messages import Answer, EventUnknown, Find, Found, Look, Seen
 from boxoffice.actors.values import CustomerId, EventId, EventStatus, OrderId
 from boxoffice.http.answers import no_such_order, refusal
 from boxoffice.http.bridge import Bridge
@@ -47,11 +47,7 @@ class WatchedOrders:
 
         Raises ProblemError 404, also for others' orders if the `asker` is a customer.
         """
-        found = await self._desk.ask(event_id, Find(order_id, asker))
-        if isinstance(found, EventUnknown):
-            raise no_such_order()
-        if not isinstance(found, Found):
-            raise refusal(event_id, found)
+        found = await self._first_look(event_id, order_id, asker)
         if listener.ended is not None or listener not in self._audience.listeners:
             return  # it has left meanwhile
         feed = self._feeds.setdefault(event_id, {}).setdefault(order_id, OrderFeed(event_id, order_id))
@@ -62,6 +58,27 @@ class WatchedOrders:
             await self._audience.tell_all(feed)
         if feed.is_settled:
             self._settle(feed)
+
+    async def _first_look(self, event_id: EventId, order_id: OrderId, asker: CustomerId | None) -> Found:
+        """How an order stands. If its event is not in memory here it may be another server's, which is not to
+        lose it to somebody who only looks.
+        """
+        directory = self._bridge.directory
+        known = directory.status(event_id) or directory.refusal(event_id)
+        if known is None:
+            stored = await self._desk.standing(event_id, [order_id])
+            found: Answer = stored[0] if stored else EventUnknown()
+            if isinstance(found, Found) and asker not in (None, found.order.customer):
+                raise no_such_order()
+        elif isinstance(known, EventStatus):
+            found = await self._desk.ask(event_id, Find(order_id, asker))
+        else:
+            found = known
+        if isinstance(found, EventUnknown):
+            raise no_such_order()
+        if not isinstance(found, Found):
+            raise refusal(event_id, found)
+        return found
 
     def unwatch(self, listener: Listener, event_id: EventId, order_id: OrderId) -> None:
         """Tell a listener no more of an order."""

@@ -18,6 +18,7 @@ from tests.e2e.load import Crowd, at_once, crowd
 from tests.simulation.conftest import Serve
 from tests.simulation.ears import Ears, Message, socket, stream
 from tests.simulation.proxy import Proxy
+from tests.simulation.test_two_servers import epoch
 from tests.support.log import Log, Seen
 from tests.support.server import Server
 
@@ -144,6 +145,11 @@ async def test_listeners_follow_events_to_another_server_and_back(serve: Serve, 
         owner.cancel(booked, quantity=1)  # the server that is listened to hears nothing of it
         told += await told_up_to(5, ears)
         await hears_of_order(ears[2], told, status="waitlisted", position=1, version=5)
+        owned = epoch(database_url, event)
+        async with audience(former, event, waits["orderId"]) as late:
+            told_late = await told_up_to(5, late)
+            await hears_of_order(late[2], told_late, status="waitlisted", position=1, version=5)
+        assert epoch(database_url, event) == owned  # whoever looks takes nothing over
         owner.cancel(booked, quantity=1)
         await applied(clients, "/book", eventId=event, userId="dan")
         told += await told_up_to(7, ears)

@@ -1,7 +1,7 @@
 """Watched orders: that none is let go which somebody watches, and all are which nobody does."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -42,8 +42,8 @@ class FakeDesk:
     async def statuses(self, event_ids: tuple[EventId, ...]) -> dict[EventId, EventStatus]:
         return {event_id: at_version(self.version) for event_id in event_ids}
 
-    async def stored(self, _event_id: EventId, _order_id: OrderId) -> Found:
-        return self.found
+    async def standing(self, _event_id: EventId, _order_ids: Sequence[OrderId]) -> list[Found]:
+        return [self.found]
 
 
 class Room:
