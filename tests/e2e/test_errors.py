@@ -66,7 +66,7 @@ def test_another_events_order_is_404(server: Server) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "/page",
         "/nothing",
         "/book/1",
         "/status",
