@@ -169,7 +169,7 @@ class Connection(web.RequestHandler):
         """What is under way grows by what we write, so each time that it shrinks the client has read. That it
         was too much for a while, and then was not, says so, too, whatever has been added since.
         """
-        unread = wire.get_write_buffer_size() + _in_kernel(wire)
+        unread = wire.get_write_buffer_size() + in_kernel(wire)
         if not self._unread or unread < self._unread or self._resumed:
             self._moved_s = now
         self._unread, self._resumed = unread, False
@@ -244,10 +244,10 @@ class Connection(web.RequestHandler):
             super().log_exception(*args, **kw)
 
 
-def _in_kernel(wire: asyncio.Transport) -> int:
+def in_kernel(wire: asyncio.Transport) -> int:
     """Bytes that were handed over, but that the client has not acknowledged; 0 where nobody can say."""
     client = wire.get_extra_info("socket")
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError):  # it may be closed
         return int.from_bytes(fcntl.ioctl(client.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
     return 0
 

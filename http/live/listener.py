@@ -85,7 +85,7 @@ class Listener(ABC):
     transport: ClassVar[str]
 
     __slots__ = (
-        *("_clogged_s", "_figures", "_patience", "_unsent", "_wire"),
+        *("_arrived", "_figures", "_moved_s", "_patience", "_wire", "_written"),
         *("behind", "ended", "feeds", "is_welcome", "received", "since"),
     )
 
@@ -95,12 +95,14 @@ class Listener(ABC):
         is_welcome: Callable[[], bool],
         figures: ListenerFigures,
         patience: Patience,
+        now_s: float,
     ) -> None:
         self._wire = wire
         self._figures = figures
         self._patience = patience
-        self._unsent = 0  # bytes that waited when last looked at
-        self._clogged_s: float | None = None  # since when nothing of what waits has been taken
+        self._written = 0  # bytes
+        self._arrived = -1  # of these, when last looked at
+        self._moved_s = now_s  # when something had arrived, or nothing was under way
         self.is_welcome = is_welcome
         self.feeds: dict[Feed, int] = {}
         self.behind: dict[Feed, None] = {}
@@ -155,17 +157,22 @@ class Listener(ABC):
         return self._wire.is_closing()
 
     def is_stuck(self, now_s: float) -> bool:
-        """Whether it has read nothing for too long. Called every second.
+        """Whether nothing has arrived there for too long of what is under way. Called every second."""
+        under_way = self._under_way()
+        arrived, before = self._written - under_way, self._arrived
+        self._arrived = arrived
+        if not under_way or arrived > before:
+            self._moved_s = now_s
+        return now_s - self._moved_s >= self._patience.stuck_s
 
-        What waits grows by what we write, so each time that it shrinks the client has read.
-        """
-        before, self._unsent = self._unsent, self._wire.get_write_buffer_size()
-        if not self._unsent:
-            self._clogged_s = None
-            return False
-        if self._clogged_s is None or self._unsent < before:
-            self._clogged_s = now_s
-        return now_s - self._clogged_s >= self._patience.stuck_s
+    def _under_way(self) -> int:
+        """Bytes that were handed over and may not have arrived."""
+        return self._wire.get_write_buffer_size()
+
+    def _put(self, data: bytes) -> None:
+        """Hand this over to be sent."""
+        self._written += len(data)
+        self._wire.write(data)
 
     async def drained(self) -> None:
         """Wait until the kernel has taken everything, but not for long."""

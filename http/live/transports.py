@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from boxoffice.http.connection import in_kernel
 from boxoffice.http.live.frames import HEARTBEAT, PING, Frame, chunk_of
 from boxoffice.http.live.listener import SSE, UNSENT_MAX, WEBSOCKET, Listener, ListenerFigures, Patience
 from boxoffice.http.live.messages import CloseNotice
@@ -32,7 +33,7 @@ class WebSocketListener(Listener):
         socket: web.WebSocketResponse,
         now_s: float,
     ) -> None:
-        super().__init__(wire, is_welcome, figures, patience)
+        super().__init__(wire, is_welcome, figures, patience, now_s)
         self._socket = socket
         self._asked_s: float | None = None  # when it was asked what it has not answered
         early_s = random.uniform(0, patience.ping_every_s)  # noqa: S311 - so that not all answer at once
@@ -57,9 +58,9 @@ class WebSocketListener(Listener):
     def _write(self, frame: Frame, now_s: float) -> None:
         if self._asked_s is None and now_s - self._pinged_s >= self._patience.ping_every_s:
             self._asked_s = self._pinged_s = now_s
-            self._wire.write(frame.pinged)
+            self._put(frame.pinged)
         else:
-            self._wire.write(frame.text)
+            self._put(frame.text)
 
     def is_stuck(self, now_s: float) -> bool:
         """Whether it has answered no ping for too long, either."""
@@ -70,7 +71,7 @@ class WebSocketListener(Listener):
         """Ping."""
         if self._asked_s is None and now_s - self._pinged_s >= self._patience.idle_ping_every_s:
             self._asked_s = self._pinged_s = now_s
-            self._wire.write(PING)
+            self._put(PING)
 
     async def closed(self) -> None:
         """Wait until the client knows, if it was we who closed; one that does not read is cut off."""
@@ -103,20 +104,24 @@ class StreamListener(Listener):
         *,
         is_chunked: bool,
     ) -> None:
-        super().__init__(wire, is_welcome, figures, patience)
+        super().__init__(wire, is_welcome, figures, patience, now_s)
         self._is_chunked = is_chunked
         self._told_s = now_s
         self.parted = asyncio.Event()
 
     def _write(self, frame: Frame, now_s: float) -> None:
         self._told_s = now_s
-        self._wire.write(frame.chunk if self._is_chunked else frame.streamed)
+        self._put(frame.chunk if self._is_chunked else frame.streamed)
+
+    def _under_way(self) -> int:
+        """It cannot be asked, so the kernel is: a client that has vanished without a word takes nothing."""
+        return super()._under_way() + in_kernel(self._wire)
 
     def keep_alive(self, now_s: float) -> None:
         """Send a comment."""
         if now_s - self._told_s >= self._patience.idle_ping_every_s:
             self._told_s = now_s
-            self._wire.write(chunk_of(HEARTBEAT) if self._is_chunked else HEARTBEAT)
+            self._put(chunk_of(HEARTBEAT) if self._is_chunked else HEARTBEAT)
 
     def end(self, code: int, reason: str) -> None:
         """Send a last event; whoever serves it ends the stream."""
@@ -124,5 +129,5 @@ class StreamListener(Listener):
             self.ended = reason
             if not self._wire.is_closing() and self._wire.get_write_buffer_size() <= UNSENT_MAX:
                 last = Frame(encode(CloseNotice(code, reason)), "close")
-                self._wire.write(last.chunk if self._is_chunked else last.streamed)
+                self._put(last.chunk if self._is_chunked else last.streamed)
             self.parted.set()

@@ -110,6 +110,19 @@ def test_who_reads_nothing_is_let_go_and_others_are_told_everything_meanwhile(fr
             assert slow.closed().code in (1013, None), "there is no more to read than was under way"
 
 
+def test_a_stream_of_which_nothing_arrives_is_let_go_though_the_kernel_takes_it_all(front: Server) -> None:
+    """As when its client has vanished without a word: no more than the kernel's buffers hold is ever sent."""
+    event = front.event(99)
+    before = slow_ones(front)
+    with Stream(front, live(event), receive_buffer=TINY):
+        for tickets in range(100, 120):
+            front.post("/adjust", eventId=event, totalTickets=tickets)
+        deadline = time.monotonic() + PATIENCE_S
+        while slow_ones(front) == before:
+            assert time.monotonic() < deadline, "it is waited for without end"
+            time.sleep(0.02)
+
+
 def test_who_reads_and_answers_no_ping_is_told_why(front: Server) -> None:
     event = front.event()
     with WebSocket(front, live(event)) as listener:

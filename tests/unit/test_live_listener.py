@@ -172,6 +172,19 @@ def test_who_reads_nothing_is_stuck_and_who_reads_slowly_is_not(made: Callable[[
 
 
 @each
+def test_who_always_has_something_under_way_is_not_stuck(made: Callable[[], Ends]) -> None:
+    """Far away, what was sent last is still on its way at every look."""
+    ends, feed = made(), a_feed()
+    ends.watch(feed)
+    for second in range(1, 40):
+        feed.renew(at_version(1 + second), NOW)
+        assert ends.listener.tell(feed, second / 100)  # all before the first ping is due
+        ends.wire.unread = len(ends.wire.written[-1])
+        assert not ends.listener.is_stuck(float(second))
+    assert ends.listener.is_stuck(39.0 + PATIENCE.stuck_s), "and then it has vanished"
+
+
+@each
 def test_who_does_not_read_the_last_word_is_cut_off(made: Callable[[], Ends]) -> None:
     ends = made()
     ends.listener.cut_off()

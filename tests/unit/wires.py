@@ -37,6 +37,9 @@ class FakeWire:
 
     def setsockopt(self, *_: object) -> None: ...
 
+    def fileno(self) -> int:
+        raise OSError("there is no kernel")
+
     def abort(self) -> None:
         self.is_aborted = True
 
