@@ -1,8 +1,8 @@
 """What is counted while the server works: plain numbers, kept where things happen, for whoever watches.
 
-No clock, no lock, and nothing of how the numbers are told: that is `http/metrics.py`. Each object is changed
-by one thread, named below, and may be read by any other: of a change that is half done the reader sees the
-half. Numbers grow from 0 as long as the process lives. What they cost is part of every booking: an
+No clock, no lock, and nothing of how the numbers are told: that is `http/operating/metrics.py`. Each object
+is changed by one thread, named below, and may be read by any other: of a change that is half done the reader
+sees the half. Numbers grow from 0 as long as the process lives. What they cost is part of every booking: an
 `observe` takes 0.2 µs.
 """
 

@@ -23,11 +23,11 @@ from boxoffice.actors import failpoints
 from boxoffice.actors.ports import DatabaseAway
 from boxoffice.http import binding, key_commands, watch_command
 from boxoffice.http.locate import located, located_beside, refuse_contradictions
-from boxoffice.http.masking import MASK, masked
-from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings
-from boxoffice.http.sources import SECRETS, Sources, aligned, effective
+from boxoffice.http.operating.masking import MASK, masked
+from boxoffice.http.operating.settings import AuditSettings, DatabaseSettings, ServeSettings
+from boxoffice.http.operating.sources import SECRETS, Sources, aligned, effective
+from boxoffice.http.operating.variables import FAILPOINTS, unknown
 from boxoffice.http.terminal import console, output, progress
-from boxoffice.http.variables import FAILPOINTS, unknown
 from boxoffice.persistence import database
 from boxoffice.persistence.audit import audit as run_audit
 from boxoffice.persistence.database import StartupError
@@ -68,7 +68,8 @@ def main() -> None:
 def serve(settings: ServeSettings = ServeSettings()) -> None:  # noqa: B008 - frozen
     """Run the server until SIGTERM or Ctrl-C."""
     gc.disable()  # until all is loaded and the events are rebuilt: nothing of that is garbage
-    from boxoffice.http import composition, logs, server  # noqa: PLC0415 - half of the start; others do without
+    from boxoffice.http import composition, server  # noqa: PLC0415 - half of the start; others do without
+    from boxoffice.http.operating import logs  # noqa: PLC0415 - half of the start; others do without
 
     writer = logs.configure(settings.log_level, settings.log_format)
     logging.getLogger("alembic").setLevel(logging.WARNING)

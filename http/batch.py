@@ -21,7 +21,7 @@ from boxoffice.http.decoding import Reader
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import REPLAYED, Handler, read_json, response
 from boxoffice.http.idempotency import Keys, key_of
-from boxoffice.http.limits import RateLimits
+from boxoffice.http.identity.limits import RateLimits
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.visit import current
 from boxoffice.http.wire import (

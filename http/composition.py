@@ -18,37 +18,37 @@ from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.ports import ApiKeys, DatabaseAway
 from boxoffice.http import server
-from boxoffice.http.access import Access
 from boxoffice.http.app import application
 from boxoffice.http.batch import Batches
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.clock import clock
 from boxoffice.http.connection import Connection
-from boxoffice.http.cors import Cors
 from boxoffice.http.desk import Desk
 from boxoffice.http.door import Door
-from boxoffice.http.exposure import refusal_to_listen
 from boxoffice.http.handlers import Handlers
-from boxoffice.http.health import Health
 from boxoffice.http.idempotency import Keys
-from boxoffice.http.key_calls import KeyCalls
-from boxoffice.http.keys import KeyRing
-from boxoffice.http.lag import LoopLag
-from boxoffice.http.limits import ANONYMOUS, RateLimits
+from boxoffice.http.identity.access import Access
+from boxoffice.http.identity.cors import Cors
+from boxoffice.http.identity.exposure import refusal_to_listen
+from boxoffice.http.identity.key_calls import KeyCalls
+from boxoffice.http.identity.keys import KeyRing
+from boxoffice.http.identity.limits import ANONYMOUS, RateLimits
+from boxoffice.http.identity.origin import Addresses
+from boxoffice.http.identity.rates import rate_of
+from boxoffice.http.identity.token_rules import TokenRulesError
 from boxoffice.http.live.audience import Audience
 from boxoffice.http.live.calls import LiveCalls
 from boxoffice.http.live.entrance import Entrance
 from boxoffice.http.live.handshakes import Handshakes
 from boxoffice.http.live.orders import WatchedOrders
-from boxoffice.http.logs import RequestLog
-from boxoffice.http.metrics import Metrics, RequestFigures
-from boxoffice.http.on_demand import DocumentsOnDemand
-from boxoffice.http.origin import Addresses
-from boxoffice.http.rates import rate_of
+from boxoffice.http.operating.health import Health
+from boxoffice.http.operating.lag import LoopLag
+from boxoffice.http.operating.logs import RequestLog
+from boxoffice.http.operating.metrics import Metrics, RequestFigures
+from boxoffice.http.operating.settings import ServeSettings, tokens_taken
 from boxoffice.http.reads import Reads
-from boxoffice.http.settings import ServeSettings, tokens_taken
+from boxoffice.http.reference.on_demand import DocumentsOnDemand
 from boxoffice.http.terminal import progress
-from boxoffice.http.token_rules import TokenRulesError
 from boxoffice.persistence.database import StartupError
 from boxoffice.persistence.embedded import EmbeddedPostgres
 from boxoffice.persistence.engines import Engines
@@ -59,7 +59,7 @@ from boxoffice.persistence.recovery import DatabaseRecovery
 from boxoffice.persistence.replies import DatabaseReplies
 
 if TYPE_CHECKING:
-    from boxoffice.http.tokens import CustomerTokens
+    from boxoffice.http.identity.tokens import CustomerTokens
 
 log = logging.getLogger(__name__)
 
@@ -228,7 +228,7 @@ async def known_tokens(settings: ServeSettings) -> "CustomerTokens | None":
         rules = tokens_taken(settings)
         if rules is None:
             return None
-        from boxoffice.http.tokens import CustomerTokens  # noqa: PLC0415 - and cryptography, for few servers
+        from boxoffice.http.identity.tokens import CustomerTokens  # noqa: PLC0415 - and cryptography, for few servers
 
         tokens = CustomerTokens(rules)
         await tokens.load()

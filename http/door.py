@@ -13,12 +13,12 @@ from typing import Protocol
 from aiohttp import web
 
 from boxoffice.actors.values import EventId
-from boxoffice.http.access import Access
 from boxoffice.http.catalogue import Call
-from boxoffice.http.cors import Cors
 from boxoffice.http.handlers import Handler
-from boxoffice.http.limits import RateLimits
-from boxoffice.http.origin import Addresses
+from boxoffice.http.identity.access import Access
+from boxoffice.http.identity.cors import Cors
+from boxoffice.http.identity.limits import RateLimits
+from boxoffice.http.identity.origin import Addresses
 from boxoffice.http.problems import ProblemError, problem_of
 from boxoffice.http.visit import Visit, begin, request_id_of
 

@@ -16,10 +16,10 @@ from boxoffice.actors.ports import DatabaseAway
 from boxoffice.actors.principals import ApiKey, Scope
 from boxoffice.http import wire
 from boxoffice.http.clock import clock
-from boxoffice.http.keys import expiry_of, is_expired, key_id_of, mint
+from boxoffice.http.identity.keys import expiry_of, is_expired, key_id_of, mint
+from boxoffice.http.identity.rates import rate_of
 from boxoffice.http.locate import Located, located_beside
-from boxoffice.http.rates import rate_of
-from boxoffice.http.settings import DatabaseSettings
+from boxoffice.http.operating.settings import DatabaseSettings
 from boxoffice.http.terminal import console, output
 from boxoffice.persistence import database
 from boxoffice.persistence.database import StartupError

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from boxoffice.http.settings import DEFAULT_DATA_DIR, DatabaseSettings, contradiction
+from boxoffice.http.operating.settings import DEFAULT_DATA_DIR, DatabaseSettings, contradiction
 from boxoffice.persistence import database, embedded
 from boxoffice.persistence.database import StartupError
 from boxoffice.persistence.embedded import EmbeddedPostgres

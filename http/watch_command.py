@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from boxoffice.http.settings import WatchSettings
+from boxoffice.http.operating.settings import WatchSettings
 from boxoffice.persistence.database import StartupError
 
 

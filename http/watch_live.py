@@ -32,8 +32,8 @@ from boxoffice.client import (
     Unauthenticated,
     UpgradeRequired,
 )
-from boxoffice.http.masking import masked
-from boxoffice.http.settings import WatchSettings
+from boxoffice.http.operating.masking import masked
+from boxoffice.http.operating.settings import WatchSettings
 from boxoffice.http.terminal import console
 from boxoffice.http.watch_lines import Lines
 from boxoffice.http.watch_view import Board, plain, view

@@ -34,7 +34,7 @@ from boxoffice.actors.values import (
     Terms,
     WaitlistMode,
 )
-from boxoffice.http.rates import rate_text
+from boxoffice.http.identity.rates import rate_text
 
 INTEGER_MAX = 2**63 - 1
 

@@ -30,7 +30,7 @@ PURE = (
 UNWANTED_IN_PURE = {"time", "random", "threading", "concurrent", "logging", "os", "io", "asyncio", "secrets"}
 WITH_THREADS = {
     "actors/dispatcher.py", "actors/failpoints.py", "persistence/journal.py", "persistence/watch.py",
-    "http/bridge.py", "http/logs.py", "http/log_writer.py",
+    "http/bridge.py", "http/operating/logs.py", "http/operating/log_writer.py",
 }  # fmt: skip
 EVENT_LOOP_IN = ("client/", "http/", "bench/")
 

@@ -18,6 +18,7 @@ from typing import Any
 from boxoffice.actors.ports import Clock, DatabaseAway, Reading
 from boxoffice.actors.values import EventId, EventStatus
 from boxoffice.http.bridge import Bridge
+from boxoffice.http.identity.origin import is_loopback, network_of
 from boxoffice.http.live.feeds import EventFeed, Feed
 from boxoffice.http.live.listener import (
     GOING_AWAY,
@@ -33,7 +34,6 @@ from boxoffice.http.live.listener import (
     ListenerFigures,
     Patience,
 )
-from boxoffice.http.origin import is_loopback, network_of
 from boxoffice.http.problems import ProblemError
 
 log = logging.getLogger(__name__)

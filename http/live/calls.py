@@ -20,7 +20,8 @@ from boxoffice.http.catalogue import BY_NAME
 from boxoffice.http.commands import event_id_of
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handler, response
-from boxoffice.http.limits import RateLimits
+from boxoffice.http.identity.limits import RateLimits
+from boxoffice.http.identity.origin import Addresses
 from boxoffice.http.live.audience import Audience
 from boxoffice.http.live.entrance import Entrance
 from boxoffice.http.live.feeds import EventFeed, OrderFeed
@@ -29,7 +30,6 @@ from boxoffice.http.live.handshakes import Handshakes
 from boxoffice.http.live.listener import Listener
 from boxoffice.http.live.messages import WATCH, WATCHED_MAX, HandshakeBody, WatchBody, problem_message
 from boxoffice.http.live.orders import WatchedOrders
-from boxoffice.http.origin import Addresses
 from boxoffice.http.pages import invalid_parameter, parameters, whole_number
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.visit import current

@@ -13,9 +13,10 @@ from contextlib import suppress
 
 from aiohttp import HttpVersion11, WSMsgType, web
 
-from boxoffice.http.access import Access
 from boxoffice.http.catalogue import Call
-from boxoffice.http.cors import Cors
+from boxoffice.http.identity.access import Access
+from boxoffice.http.identity.cors import Cors
+from boxoffice.http.identity.origin import Addresses
 from boxoffice.http.live.audience import Audience
 from boxoffice.http.live.listener import (
     MESSAGES_MAX,
@@ -26,7 +27,6 @@ from boxoffice.http.live.listener import (
 )
 from boxoffice.http.live.messages import MESSAGE_MAX
 from boxoffice.http.live.transports import StreamListener, WebSocketListener
-from boxoffice.http.origin import Addresses
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.visit import current
 

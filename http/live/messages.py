@@ -11,8 +11,8 @@ from msgspec import UNSET, Meta, UnsetType
 from boxoffice.actors.values import EventStatus, Instant
 from boxoffice.http import wire
 from boxoffice.http.decoding import Reader
-from boxoffice.http.problem_types import ProblemBody
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.reference.problem_types import ProblemBody
 from boxoffice.http.wire import Body, EventBody, Id, OrderBody, Time
 
 WATCHED_MAX = 100

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from boxoffice.actors.ports import DatabaseAway
 from boxoffice.actors.principals import ALL_SCOPES, ApiKey, Rate, Scope
 from boxoffice.actors.values import SECOND, Instant
-from boxoffice.http.keys import mint
+from boxoffice.http.identity.keys import mint
 from boxoffice.persistence.database import make_engine
 from boxoffice.persistence.keys import DatabaseApiKeys
 from tests.contract.support import NOW, Stored

@@ -14,7 +14,7 @@ from typing import Any
 
 import schemathesis
 
-from boxoffice.http.openapi_parts import PARAMETERS
+from boxoffice.http.reference.openapi_parts import PARAMETERS
 
 OWN_KEY_ID = os.environ["FUZZ_KEY"].split("_")[1]
 KEY, VERSION = (PARAMETERS[name] for name in ("idempotencyKey", "ifMatch"))

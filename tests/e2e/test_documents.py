@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from boxoffice.http.documents import ARCHIVO, ASSETS, FILES, STATIC, SWAGGER_UI, UPLOT
-from boxoffice.http.problem_types import PROBLEM_TYPES
 from boxoffice.http.problems import STATUS_AND_TITLE
+from boxoffice.http.reference.documents import ARCHIVO, ASSETS, FILES, STATIC, SWAGGER_UI, UPLOT
+from boxoffice.http.reference.problem_types import PROBLEM_TYPES
 from tests.e2e.problems import check
 from tests.support import documented
 from tests.support.server import Reply, Server

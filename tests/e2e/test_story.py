@@ -15,10 +15,10 @@ import pytest
 
 from boxoffice.actors.principals import Scope
 from boxoffice.actors.values import SECOND, Instant
-from boxoffice.http.asyncapi_examples import EXCHANGES, MISTAKE, Exchange
-from boxoffice.http.keys import mint
-from boxoffice.http.openapi_examples import OPERATOR, SHOP, STORY, Step
-from boxoffice.http.rates import rate_of
+from boxoffice.http.identity.keys import mint
+from boxoffice.http.identity.rates import rate_of
+from boxoffice.http.reference.asyncapi_examples import EXCHANGES, MISTAKE, Exchange
+from boxoffice.http.reference.openapi_examples import OPERATOR, SHOP, STORY, Step
 from boxoffice.persistence.database import make_engine
 from boxoffice.persistence.keys import DatabaseApiKeys
 from tests.support import documented

@@ -19,7 +19,7 @@ import pytest
 
 from boxoffice.actors.principals import Scope
 from boxoffice.http import watch_live
-from boxoffice.http.settings import WatchSettings
+from boxoffice.http.operating.settings import WatchSettings
 from boxoffice.http.watch_live import NothingToWatchError
 from tests.support.people import api_key
 from tests.support.server import COMMAND, QUIET, START_S, Server

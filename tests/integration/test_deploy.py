@@ -18,8 +18,8 @@ import cyclopts
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from boxoffice.http import settings
 from boxoffice.http.catalogue import CALLS
+from boxoffice.http.operating import settings
 from tests.support.server import COMMAND, Server, run
 
 ROOT = Path(__file__).parents[2]

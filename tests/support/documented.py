@@ -16,11 +16,11 @@ from urllib.parse import unquote
 from jsonschema import Draft7Validator
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
-from boxoffice.http import asyncapi
-from boxoffice.http.openapi import document
-from boxoffice.http.openapi_parts import HEADERS
-from boxoffice.http.openapi_texts import EVENT_STREAM, NDJSON
-from boxoffice.http.problem_types import PROBLEM_TYPES
+from boxoffice.http.reference import asyncapi
+from boxoffice.http.reference.openapi import document
+from boxoffice.http.reference.openapi_parts import HEADERS
+from boxoffice.http.reference.openapi_texts import EVENT_STREAM, NDJSON
+from boxoffice.http.reference.problem_types import PROBLEM_TYPES
 
 OF_ALL_PROBLEMS = {"type", "title", "status", "detail", "code", "requestId"}
 _AUTHORITY = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)

@@ -5,11 +5,11 @@ from typing import Any
 
 from boxoffice.actors.principals import ApiKey, Principal
 from boxoffice.actors.values import Instant
-from boxoffice.http.access import Access
-from boxoffice.http.cors import Cors
 from boxoffice.http.door import Door
-from boxoffice.http.limits import RateLimits
-from boxoffice.http.origin import Addresses
+from boxoffice.http.identity.access import Access
+from boxoffice.http.identity.cors import Cors
+from boxoffice.http.identity.limits import RateLimits
+from boxoffice.http.identity.origin import Addresses
 
 UNLIMITED = RateLimits(None, None, time.monotonic)
 

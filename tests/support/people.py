@@ -8,7 +8,7 @@ import jwt
 
 from boxoffice.actors.principals import ApiKey, Rate, Scope
 from boxoffice.actors.values import SECOND, Instant
-from boxoffice.http.keys import mint
+from boxoffice.http.identity.keys import mint
 from boxoffice.persistence.database import make_engine
 from boxoffice.persistence.keys import DatabaseApiKeys
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from boxoffice.http.variables import variables
+from boxoffice.http.operating.variables import variables
 from tests.support import documented
 
 COMMAND = str(Path(sys.executable).with_name("boxoffice"))

@@ -15,7 +15,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from boxoffice.http.token_rules import TokenRules
+from boxoffice.http.identity.token_rules import TokenRules
 
 NOW = 1_800_000_000
 ISSUER = "https://issuer.example"

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from boxoffice.http import logs
-from boxoffice.http.log_writer import LogWriter
-from boxoffice.http.settings import LogFormat, LogLevel
+from boxoffice.http.operating import logs
+from boxoffice.http.operating.log_writer import LogWriter
+from boxoffice.http.operating.settings import LogFormat, LogLevel
 
 
 class Log:

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from boxoffice.http.jwks_source import Pace
-from boxoffice.http.token_rules import TokenError, TokenRulesError
-from boxoffice.http.tokens import CustomerTokens
+from boxoffice.http.identity.jwks_source import Pace
+from boxoffice.http.identity.token_rules import TokenError, TokenRulesError
+from boxoffice.http.identity.tokens import CustomerTokens
 from tests.unit.issuer import Clock, jwk, key_set, rules, token
 
 SOON_S = 10.0

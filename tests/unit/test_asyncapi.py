@@ -11,9 +11,11 @@ from jsonschema import Draft7Validator, ValidationError
 from openapi_schema_validator import oas31_format_checker
 
 from boxoffice.http import wire
-from boxoffice.http.access import LISTENING
-from boxoffice.http.asyncapi_examples import EXCHANGES, MISTAKE
-from boxoffice.http.asyncapi_texts import (
+from boxoffice.http.catalogue import BY_NAME
+from boxoffice.http.identity.access import LISTENING
+from boxoffice.http.live import listener, messages
+from boxoffice.http.reference.asyncapi_examples import EXCHANGES, MISTAKE
+from boxoffice.http.reference.asyncapi_texts import (
     CHANNELS,
     CLOSE_CODES,
     MESSAGES,
@@ -23,9 +25,7 @@ from boxoffice.http.asyncapi_texts import (
     TOO_LARGE,
     WEBSOCKET,
 )
-from boxoffice.http.catalogue import BY_NAME
-from boxoffice.http.live import listener, messages
-from boxoffice.http.openapi_examples import STORY
+from boxoffice.http.reference.openapi_examples import STORY
 from tests.support import documented
 from tests.support.documented import checked_message, made_for_listeners
 

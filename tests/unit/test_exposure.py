@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from boxoffice.http.exposure import refusal_to_listen
+from boxoffice.http.identity.exposure import refusal_to_listen
 
 OPEN: dict[str, Any] = {"has_keys": False, "has_tokens": False, "insecure": False, "trusted_proxies": False}
 HERE = ("127.0.0.1", "127.8.9.10", "::1", "localhost")

@@ -8,7 +8,7 @@ from boxoffice.actors.principals import ALL_SCOPES, Principal, Scope
 from boxoffice.actors.values import CustomerId
 from boxoffice.http.live.handshakes import GOOD_FOR_S, KEPT_MAX, Handshakes
 from boxoffice.http.live.messages import HandshakeBody
-from boxoffice.http.openapi_schemas import schemas
+from boxoffice.http.reference.openapi_schemas import schemas
 
 ANN = Principal("customer:ann", frozenset((Scope.READ,)), CustomerId("ann"))
 SHOP = Principal("key:1", ALL_SCOPES)

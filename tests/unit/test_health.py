@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from boxoffice.actors.ports import DatabaseAway, Reading
 from boxoffice.http.app import application
 from boxoffice.http.catalogue import BY_NAME
-from boxoffice.http.health import LAG_MAX_S, Health
-from boxoffice.http.lag import EVERY_S, LoopLag
+from boxoffice.http.operating.health import LAG_MAX_S, Health
+from boxoffice.http.operating.lag import EVERY_S, LoopLag
 from tests.support.doors import open_door
 from tests.unit.fakes import FakeTime
 from tests.unit.test_bridge import Crossing

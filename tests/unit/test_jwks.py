@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxoffice.http.jwks import KEYS_MAX, JwksError, KeySet, NoKeyError, read_key_set
+from boxoffice.http.identity.jwks import KEYS_MAX, JwksError, KeySet, NoKeyError, read_key_set
 from tests.unit.issuer import jwk, key_set, private_key
 
 RSA_ONLY = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]

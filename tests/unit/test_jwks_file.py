@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from boxoffice.http.jwks_source import DOCUMENT_MAX
-from boxoffice.http.tokens import CustomerTokens
+from boxoffice.http.identity.jwks_source import DOCUMENT_MAX
+from boxoffice.http.identity.tokens import CustomerTokens
 from tests.unit.issuer import Clock, key_set, rules, token
 from tests.unit.publisher import BY_NEW, BY_OLD, NEW, OLD, not_loaded, takes, until, watched
 
@@ -144,7 +144,7 @@ async def test_a_mistake_of_ours_does_not_end_the_watch(
 ) -> None:
     async with watched(file) as tokens:
         with monkeypatch.context() as broken:
-            broken.setattr("boxoffice.http.issuer_keys.read_key_set", None)
+            broken.setattr("boxoffice.http.identity.issuer_keys.read_key_set", None)
             publish(file, OLD, NEW)
             await until(lambda: "were not looked at" in caplog.text)
         publish(file, NEW)

@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from boxoffice.http.jwks_source import DOCUMENT_MAX, Pace
+from boxoffice.http.identity.jwks_source import DOCUMENT_MAX, Pace
 from tests.unit.issuer import jwk, key_set, private_key, token
 from tests.unit.publisher import BY_NEW, BY_OLD, NEW, OLD, Publisher, not_loaded, takes, until, watched
 

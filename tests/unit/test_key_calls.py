@@ -13,8 +13,8 @@ from boxoffice.actors.ports import DatabaseAway
 from boxoffice.actors.principals import ApiKey, Scope
 from boxoffice.actors.values import Instant
 from boxoffice.http.desk import Desk
-from boxoffice.http.key_calls import KeyCalls
-from boxoffice.http.keys import KeyRing, mint
+from boxoffice.http.identity.key_calls import KeyCalls
+from boxoffice.http.identity.keys import KeyRing, mint
 from boxoffice.http.problems import ProblemError
 from tests.unit.test_bridge import Crossing
 from tests.unit.test_watch_keys import FakeApiKeys

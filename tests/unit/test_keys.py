@@ -11,9 +11,9 @@ from rich.pretty import pretty_repr
 
 from boxoffice.actors.principals import ALL_SCOPES, ApiKey, Rate, Scope
 from boxoffice.actors.values import SECOND, Instant
-from boxoffice.http import keys as module
 from boxoffice.http import wire
-from boxoffice.http.keys import KeyRing, expiry_of, is_key_id, key_id_of, mint
+from boxoffice.http.identity import keys as module
+from boxoffice.http.identity.keys import KeyRing, expiry_of, is_key_id, key_id_of, mint
 
 NOW = Instant(1_767_225_600_123_456)  # 2026-01-01T00:00:00.123456Z
 LATER = Instant(NOW + 60 * SECOND)

@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import suppress
 
-from boxoffice.http.lag import EVERY_S, WINDOW_S, LoopLag
+from boxoffice.http.operating.lag import EVERY_S, WINDOW_S, LoopLag
 from tests.unit.fakes import FakeTime
 
 

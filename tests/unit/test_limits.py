@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxoffice.actors.principals import ALL_SCOPES, Principal, Rate
-from boxoffice.http import limits as module
-from boxoffice.http.limits import ANONYMOUS, RateLimits
-from boxoffice.http.origin import is_loopback, network_of
+from boxoffice.http.identity import limits as module
+from boxoffice.http.identity.limits import ANONYMOUS, RateLimits
+from boxoffice.http.identity.origin import is_loopback, network_of
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.visit import STRANGER
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from boxoffice.http.log_writer import LogWriter, WriterHandler
+from boxoffice.http.operating.log_writer import LogWriter, WriterHandler
 
 PIPE_SIZE = 4_096
 RECORDS_MAX = 20
@@ -139,7 +139,7 @@ def test_many_threads_lose_no_line_but_those_that_are_counted(pipe: Pipe) -> Non
 
 PROGRAM = """
 import logging, sys, threading
-from boxoffice.http import logs
+from boxoffice.http.operating import logs
 logs.configure("info", "json")
 for number in range(2_000):
     logging.getLogger("a").info("%d %s", number, "x" * 50)

@@ -16,8 +16,8 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError
 
-from boxoffice.http import logs
-from boxoffice.http.log_forms import TEXT_SIZE_MAX
+from boxoffice.http.operating import logs
+from boxoffice.http.operating.log_forms import TEXT_SIZE_MAX
 from boxoffice.http.visit import Visit, begin
 from tests.unit.logs import Log, log_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from boxoffice.http.masking import masked
+from boxoffice.http.operating.masking import masked
 
 API_KEY = "bo_0123456789ab_" + "Az09-_" * 7 + "x"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"

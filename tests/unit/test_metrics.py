@@ -16,9 +16,9 @@ from boxoffice.actors.directory import Directory
 from boxoffice.actors.figures import JournalFigures, Outcome
 from boxoffice.actors.values import CustomerId, EventId, Instant, OrderId
 from boxoffice.http.catalogue import CALLS
-from boxoffice.http.lag import LoopLag
 from boxoffice.http.live.listener import ListenerFigures
-from boxoffice.http.metrics import REQUEST_BOUNDS_S, Metrics, RequestFigures
+from boxoffice.http.operating.lag import LoopLag
+from boxoffice.http.operating.metrics import REQUEST_BOUNDS_S, Metrics, RequestFigures
 from boxoffice.http.problems import STATUS_AND_TITLE
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2"

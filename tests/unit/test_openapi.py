@@ -8,16 +8,17 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
 from boxoffice.actors.principals import Scope
-from boxoffice.http import openapi_parts, wire
+from boxoffice.http import wire
 from boxoffice.http.catalogue import BY_NAME, CALLS, Call
 from boxoffice.http.commands import COMMANDS
-from boxoffice.http.openapi import codes_of, document
-from boxoffice.http.openapi_examples import STORY
-from boxoffice.http.openapi_fields import FIELDS
-from boxoffice.http.openapi_schemas import do_of
-from boxoffice.http.openapi_texts import OPERATIONS, TAGS
-from boxoffice.http.problem_types import PROBLEM_TYPES, example
 from boxoffice.http.problems import RETRY_AFTER_S, STATUS_AND_TITLE
+from boxoffice.http.reference import openapi_parts
+from boxoffice.http.reference.openapi import codes_of, document
+from boxoffice.http.reference.openapi_examples import STORY
+from boxoffice.http.reference.openapi_fields import FIELDS
+from boxoffice.http.reference.openapi_schemas import do_of
+from boxoffice.http.reference.openapi_texts import OPERATIONS, TAGS
+from boxoffice.http.reference.problem_types import PROBLEM_TYPES, example
 from tests.support.documented import made, made_for_listeners, parameters_of, resolved
 
 OPERATIONS_MADE = [

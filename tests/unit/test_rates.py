@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxoffice.actors.principals import Rate
-from boxoffice.http.rates import REQUESTS_MAX, UNITS_S, rate_of, rate_text
+from boxoffice.http.identity.rates import REQUESTS_MAX, UNITS_S, rate_of, rate_text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from boxoffice.http.logs import RequestLog
+from boxoffice.http.operating.logs import RequestLog
 from tests.unit.logs import Log, log_of
 
 

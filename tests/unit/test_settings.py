@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from cyclopts import Token
 
-from boxoffice.http import validators
-from boxoffice.http.settings import AuditSettings, DatabaseSettings, ServeSettings, contradiction
-from boxoffice.http.sources import aligned
-from boxoffice.http.variables import FAILPOINTS, unknown, variables
+from boxoffice.http.operating import validators
+from boxoffice.http.operating.settings import AuditSettings, DatabaseSettings, ServeSettings, contradiction
+from boxoffice.http.operating.sources import aligned
+from boxoffice.http.operating.variables import FAILPOINTS, unknown, variables
 
 # --- one value -----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from boxoffice.http.token_rules import SECRET_MIN, TokenRules, TokenRulesError, token_rules
+from boxoffice.http.identity.token_rules import SECRET_MIN, TokenRules, TokenRulesError, token_rules
 from tests.unit.issuer import AUDIENCE, ISSUER, SECRET, public_pem
 
 

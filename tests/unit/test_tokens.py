@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from boxoffice.actors.values import TEXT_MAX
-from boxoffice.http.tokens import LEEWAY_S, TOKEN_MAX, CustomerTokens
+from boxoffice.http.identity.tokens import LEEWAY_S, TOKEN_MAX, CustomerTokens
 from tests.unit.issuer import (
     AUDIENCE,
     CLAIMS,

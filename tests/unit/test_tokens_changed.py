@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxoffice.http.token_rules import TokenError
-from boxoffice.http.tokens import LEEWAY_S, CustomerTokens
+from boxoffice.http.identity.token_rules import TokenError
+from boxoffice.http.identity.tokens import LEEWAY_S, CustomerTokens
 from tests.unit.issuer import (
     AUDIENCE,
     CLAIMS,

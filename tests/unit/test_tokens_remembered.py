@@ -2,9 +2,9 @@
 
 import pytest
 
-from boxoffice.http import tokens as under_test
-from boxoffice.http.token_rules import TokenRules
-from boxoffice.http.tokens import LEEWAY_S, CustomerTokens
+from boxoffice.http.identity import tokens as under_test
+from boxoffice.http.identity.token_rules import TokenRules
+from boxoffice.http.identity.tokens import LEEWAY_S, CustomerTokens
 from tests.unit.issuer import (
     AUDIENCE,
     ISSUER,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from boxoffice.http.tokens import CustomerTokens
+from boxoffice.http.identity.tokens import CustomerTokens
 from tests.unit.issuer import (
     CLAIMS,
     Clock,

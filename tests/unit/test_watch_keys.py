@@ -13,7 +13,7 @@ from boxoffice.actors.principals import ApiKey, Scope
 from boxoffice.actors.values import Instant
 from boxoffice.http import composition
 from boxoffice.http.composition import known_keys, watch_keys
-from boxoffice.http.keys import KeyRing, mint
+from boxoffice.http.identity.keys import KeyRing, mint
 from boxoffice.persistence.database import StartupError
 from tests.unit.fakes import PATIENCE_S
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from boxoffice.http.token_rules import TokenError
-from boxoffice.http.tokens import CustomerTokens
+from boxoffice.http.identity.token_rules import TokenError
+from boxoffice.http.identity.tokens import CustomerTokens
 from tests.unit.issuer import SECRET, Clock, jwk, key_set, rules
 
 PUBLISHED = {

@@ -3,7 +3,7 @@
 Pure. Asked by the composition root, before the server listens.
 """
 
-from boxoffice.http.origin import is_loopback
+from boxoffice.http.identity.origin import is_loopback
 
 
 def refusal_to_listen(

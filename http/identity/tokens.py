@@ -17,10 +17,10 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from boxoffice.actors.values import TEXT_MAX, CustomerId
-from boxoffice.http.issuer_keys import IssuerKeys, PublishedKeys, SharedSecret
-from boxoffice.http.jwks import NoKeyError
-from boxoffice.http.jwks_source import Pace, source
-from boxoffice.http.token_rules import TokenError, TokenRules
+from boxoffice.http.identity.issuer_keys import IssuerKeys, PublishedKeys, SharedSecret
+from boxoffice.http.identity.jwks import NoKeyError
+from boxoffice.http.identity.jwks_source import Pace, source
+from boxoffice.http.identity.token_rules import TokenError, TokenRules
 
 TOKEN_MAX = 8 * 1024
 """Characters of a token that is looked at. Most have less than 1,000; with many claims, 3,000."""

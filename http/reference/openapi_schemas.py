@@ -11,9 +11,10 @@ from typing import Any, get_args
 import msgspec
 from msgspec import UNSET
 
-from boxoffice.http import problem_types, wire
+from boxoffice.http import wire
 from boxoffice.http.live import messages
-from boxoffice.http.openapi_fields import FIELDS
+from boxoffice.http.reference import problem_types
+from boxoffice.http.reference.openapi_fields import FIELDS
 
 Schema = dict[str, Any]
 

@@ -21,8 +21,8 @@ from boxoffice.actors.directory import Directory
 from boxoffice.actors.figures import Histogram, JournalFigures
 from boxoffice.http.catalogue import CALLS
 from boxoffice.http.handlers import Handler
-from boxoffice.http.lag import LoopLag
 from boxoffice.http.live.audience import Audience
+from boxoffice.http.operating.lag import LoopLag
 
 REQUEST_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from boxoffice.http.jwks import JwksError
+from boxoffice.http.identity.jwks import JwksError
 
 DOCUMENT_MAX = 256 * 1024
 """Bytes of a JWK set; one of ten RSA keys has 4 KiB."""

@@ -23,7 +23,7 @@ from boxoffice.http.live.listener import (
     UNSUPPORTED,
 )
 from boxoffice.http.live.messages import MESSAGE_MAX, WATCHED_MAX
-from boxoffice.http.openapi_texts import STREAMED
+from boxoffice.http.reference.openapi_texts import STREAMED
 
 WEBSOCKET, SSE = "WebSocket", "Server-Sent Events"
 TOO_LARGE = 1009

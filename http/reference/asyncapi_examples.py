@@ -6,7 +6,7 @@ and request ids; a test does just that. Values only, made once.
 
 from dataclasses import dataclass
 
-from boxoffice.http.openapi_examples import (
+from boxoffice.http.reference.openapi_examples import (
     CLEO,
     ENDED,
     HAL,
@@ -16,7 +16,7 @@ from boxoffice.http.openapi_examples import (
     event_at,
     order_at,
 )
-from boxoffice.http.problem_types import example
+from boxoffice.http.reference.problem_types import example
 
 
 @dataclass(frozen=True, slots=True)

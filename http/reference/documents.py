@@ -13,14 +13,15 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
-from boxoffice.http import asyncapi, openapi, wire
+from boxoffice.http import wire
 from boxoffice.http.handlers import Handler
-from boxoffice.http.openapi_texts import HTML, JSON
-from boxoffice.http.problem_pages import index_page, problem_page
-from boxoffice.http.problem_types import PROBLEM_TYPES, ProblemTypesBody, problem_type_body
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.reference import asyncapi, openapi
+from boxoffice.http.reference.openapi_texts import HTML, JSON
+from boxoffice.http.reference.problem_pages import index_page, problem_page
+from boxoffice.http.reference.problem_types import PROBLEM_TYPES, ProblemTypesBody, problem_type_body
 
-STATIC = Path(__file__).with_name("static")
+STATIC = Path(__file__).parents[1] / "static"
 
 Files = Mapping[str, tuple[str, str]]
 

@@ -9,13 +9,21 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from typing import Any
 
-from boxoffice.http import asyncapi_texts as texts
-from boxoffice.http.asyncapi_examples import CLOSED, EXCHANGES, MISTAKE
-from boxoffice.http.asyncapi_texts import CHANNELS, MESSAGES, OPERATIONS, SSE, Channel, Message, Operation
 from boxoffice.http.catalogue import BY_NAME
-from boxoffice.http.openapi_parts import PARAMETERS, SECURITY, TEXT
-from boxoffice.http.openapi_schemas import message_schemas, ref
-from boxoffice.http.openapi_texts import JSON
+from boxoffice.http.reference import asyncapi_texts as texts
+from boxoffice.http.reference.asyncapi_examples import CLOSED, EXCHANGES, MISTAKE
+from boxoffice.http.reference.asyncapi_texts import (
+    CHANNELS,
+    MESSAGES,
+    OPERATIONS,
+    SSE,
+    Channel,
+    Message,
+    Operation,
+)
+from boxoffice.http.reference.openapi_parts import PARAMETERS, SECURITY, TEXT
+from boxoffice.http.reference.openapi_schemas import message_schemas, ref
+from boxoffice.http.reference.openapi_texts import JSON
 
 Part = dict[str, Any]
 

@@ -12,9 +12,9 @@ from boxoffice.actors.ports import Clock
 from boxoffice.actors.principals import ApiKey, Principal, Scope
 from boxoffice.actors.values import SECOND, CustomerId, Instant
 from boxoffice.http.catalogue import BY_NAME, Call
-from boxoffice.http.origin import may_be_a_site
+from boxoffice.http.identity.origin import may_be_a_site
+from boxoffice.http.identity.token_rules import TokenError
 from boxoffice.http.problems import ProblemError
-from boxoffice.http.token_rules import TokenError
 from boxoffice.http.visit import ANYBODY, STRANGER, unauthenticated
 
 CUSTOMER_SCOPES = frozenset((Scope.READ, Scope.SELL))

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 
 from cyclopts import Token
 
-from boxoffice.http.rates import rate_of
+from boxoffice.http.identity.rates import rate_of
 
 Network = IPv4Network | IPv6Network
 

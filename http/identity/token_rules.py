@@ -82,7 +82,7 @@ def _check_secret(secret: str) -> None:
 
 
 def _check_source(jwks: str) -> None:
-    from boxoffice.http.jwks_source import Pace, source  # noqa: PLC0415 - and aiohttp
+    from boxoffice.http.identity.jwks_source import Pace, source  # noqa: PLC0415 - and aiohttp
 
     try:
         source(jwks, Pace())

@@ -20,7 +20,7 @@ from boxoffice.actors.principals import Scope
 from boxoffice.http import wire
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.handlers import Handler, response
-from boxoffice.http.lag import LoopLag
+from boxoffice.http.operating.lag import LoopLag
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.visit import current
 

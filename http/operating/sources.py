@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from cyclopts import App, ArgumentCollection
 
-from boxoffice.http.masking import MASK, masked
-from boxoffice.http.settings import DEFAULT_DATA_DIR, ServeSettings, WatchSettings
+from boxoffice.http.operating.masking import MASK, masked
+from boxoffice.http.operating.settings import DEFAULT_DATA_DIR, ServeSettings, WatchSettings
 
 SECRETS = frozenset(
     field.name for settings in (ServeSettings, WatchSettings) for field in fields(settings) if not field.repr

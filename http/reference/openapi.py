@@ -11,15 +11,15 @@ from typing import Any
 
 from apispec import APISpec
 
-from boxoffice.http import openapi_parts as parts
-from boxoffice.http import openapi_texts as texts
-from boxoffice.http.access import CUSTOMER_SCOPES
 from boxoffice.http.catalogue import CALLS, Call
-from boxoffice.http.openapi_examples import STORY, Step
-from boxoffice.http.openapi_schemas import ref, schemas
-from boxoffice.http.openapi_texts import EVENT_STREAM, JSON, NDJSON, OPERATIONS, Answer, Operation
-from boxoffice.http.problem_types import PROBLEM_TYPES, ProblemBody, example
+from boxoffice.http.identity.access import CUSTOMER_SCOPES
 from boxoffice.http.problems import RETRY_AFTER_S, STATUS_AND_TITLE
+from boxoffice.http.reference import openapi_parts as parts
+from boxoffice.http.reference import openapi_texts as texts
+from boxoffice.http.reference.openapi_examples import STORY, Step
+from boxoffice.http.reference.openapi_schemas import ref, schemas
+from boxoffice.http.reference.openapi_texts import EVENT_STREAM, JSON, NDJSON, OPERATIONS, Answer, Operation
+from boxoffice.http.reference.problem_types import PROBLEM_TYPES, ProblemBody, example
 
 Part = dict[str, Any]
 

@@ -8,10 +8,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from boxoffice.http import jwks
-from boxoffice.http.jwks import JwksError, KeySet, NoKeyError, read_key_set
-from boxoffice.http.jwks_source import Source
-from boxoffice.http.token_rules import TokenRulesError
+from boxoffice.http.identity import jwks
+from boxoffice.http.identity.jwks import JwksError, KeySet, NoKeyError, read_key_set
+from boxoffice.http.identity.jwks_source import Source
+from boxoffice.http.identity.token_rules import TokenRulesError
 
 log = logging.getLogger(__name__)
 

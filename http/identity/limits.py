@@ -9,7 +9,7 @@ from collections.abc import Callable
 from math import ceil
 
 from boxoffice.actors.principals import Principal, Rate
-from boxoffice.http.origin import is_loopback, network_of
+from boxoffice.http.identity.origin import is_loopback, network_of
 from boxoffice.http.problems import ProblemError
 
 BUCKETS_MAX = 100_000

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from boxoffice.http.log_forms import Form, formatter
-from boxoffice.http.log_writer import LogWriter, WriterHandler
-from boxoffice.http.settings import LogFormat, LogLevel
+from boxoffice.http.operating.log_forms import Form, formatter
+from boxoffice.http.operating.log_writer import LogWriter, WriterHandler
+from boxoffice.http.operating.settings import LogFormat, LogLevel
 from boxoffice.http.visit import current
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from boxoffice.http.problem_types import problem_type_body
+from boxoffice.http.reference.problem_types import problem_type_body
 
 Document = dict[str, Any]
 

@@ -35,6 +35,6 @@ class DocumentsOnDemand:
 
 
 def _made() -> dict[str, Handler]:
-    from boxoffice.http.documents import Documents  # noqa: PLC0415 - the point of this module
+    from boxoffice.http.reference.documents import Documents  # noqa: PLC0415 - the point of this module
 
     return Documents().handlers()

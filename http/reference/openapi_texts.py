@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boxoffice.actors.principals import Scope
-from boxoffice.http import problem_types, wire
+from boxoffice.http import wire
 from boxoffice.http.live.messages import HandshakeBody
+from boxoffice.http.reference import problem_types
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"

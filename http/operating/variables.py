@@ -11,7 +11,7 @@ from typing import get_type_hints
 
 from cyclopts import Parameter
 
-from boxoffice.http.settings import ServeSettings, WatchSettings
+from boxoffice.http.operating.settings import ServeSettings, WatchSettings
 
 PREFIX = "BOXOFFICE_"
 

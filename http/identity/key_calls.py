@@ -13,7 +13,7 @@ from boxoffice.http import wire
 from boxoffice.http.bridge import Bridge
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handler, response
-from boxoffice.http.keys import KeyRing, is_key_id
+from boxoffice.http.identity.keys import KeyRing, is_key_id
 from boxoffice.http.pages import invalid_parameter, limit_of, page_response, parameters
 from boxoffice.http.problems import ProblemError
 

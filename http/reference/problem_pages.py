@@ -9,11 +9,11 @@ import re
 from http import HTTPStatus
 
 from boxoffice.http.catalogue import CALLS, Call
-from boxoffice.http.openapi import codes_of
-from boxoffice.http.openapi_fields import FIELDS
-from boxoffice.http.openapi_texts import OPERATIONS
-from boxoffice.http.problem_types import PROBLEM_TYPES, example
 from boxoffice.http.problems import STATUS_AND_TITLE
+from boxoffice.http.reference.openapi import codes_of
+from boxoffice.http.reference.openapi_fields import FIELDS
+from boxoffice.http.reference.openapi_texts import OPERATIONS
+from boxoffice.http.reference.problem_types import PROBLEM_TYPES, example
 
 CHANGED = {"nothing": "Nothing.", "unknown": "Nobody knows yet."}
 

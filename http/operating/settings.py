@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from boxoffice.http import validators
-from boxoffice.http.token_rules import TokenRules, TokenRulesError, token_rules
-from boxoffice.http.validators import Network
+from boxoffice.http.identity.token_rules import TokenRules, TokenRulesError, token_rules
+from boxoffice.http.operating import validators
+from boxoffice.http.operating.validators import Network
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "json", "console"]

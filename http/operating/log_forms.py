@@ -16,7 +16,7 @@ from structlog.processors import JSONRenderer, format_exc_info
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from boxoffice.http.masking import masked
+from boxoffice.http.operating.masking import masked
 
 Form = Literal["json", "console"]
 
