@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import termios
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -74,6 +75,7 @@ class Connection(web.RequestHandler):
         "_timeouts",
         "_unread",
         "_wire",
+        "takes",
     )
 
     def __init__(self, manager: web.Server, timeouts: Timeouts, open_connections: "set[Connection]") -> None:
@@ -102,6 +104,7 @@ class Connection(web.RequestHandler):
         self._resumed = False
         self._parted: asyncio.Future[None] | None = None  # once refused; done once the client has closed
         self._leave_s: float | None = None  # when to close, though nothing is under way
+        self.takes: Callable[[int], bool] | None = None  # whether so many bytes more are looked at
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The client has come."""
@@ -112,7 +115,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client has gone."""
         super().connection_lost(exc)
-        self._wire = None
+        self._wire = self.takes = None
         self._open_connections.discard(self)
         if self._parted is not None and not self._parted.done():
             self._parted.set_result(None)
@@ -121,6 +124,8 @@ class Connection(web.RequestHandler):
         """Note when headers begin. The beginning of some that came in one piece with the request before is
         not noticed: unless more of them comes, the connection counts as idle.
         """
+        if self.takes is not None and not self.takes(len(data)):
+            return
         heads = self._request_count
         _receive(self, data)
         if self._request_count != heads:

@@ -22,6 +22,7 @@ from boxoffice.http.identity.origin import is_loopback, network_of
 from boxoffice.http.live.feeds import EventFeed, Feed
 from boxoffice.http.live.listener import (
     GOING_AWAY,
+    HEARD_MAX,
     KEY,
     MESSAGES,
     MESSAGES_MAX,
@@ -290,7 +291,7 @@ class Audience:
             self._give_up(listener)
 
     def _look_at(self, listener: Listener, now_s: float) -> None:
-        listener.received = 0
+        listener.received = listener.heard = 0
         if listener.is_gone:
             listener.end(GOING_AWAY, "the client has gone")
         elif listener.ended is not None:
@@ -302,9 +303,18 @@ class Audience:
         else:
             listener.keep_alive(now_s)
 
+    def takes(self, listener: Listener, size: int) -> bool:
+        """Whether so many bytes more of a listener's are looked at. One that sends too many is let go of."""
+        listener.heard += size
+        if listener.heard > HEARD_MAX:
+            self.drop_noisy(listener)
+        return listener.heard <= HEARD_MAX
+
     def drop_noisy(self, listener: Listener) -> None:
         """Let go of one that sends too much."""
-        self._drop(listener, MESSAGES, POLICY, f"more than {MESSAGES_MAX} messages in a second")
+        if listener.ended is None:
+            why = f"more than {MESSAGES_MAX} messages, or {HEARD_MAX // 1024} KiB, in a second"
+            self._drop(listener, MESSAGES, POLICY, why)
 
     def _drop(self, listener: Listener, why: str, code: int, reason: str) -> None:
         self.figures.dropped[why] += 1

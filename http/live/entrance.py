@@ -10,10 +10,13 @@ import random
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
+from typing import cast
 
 from aiohttp import HttpVersion11, WSMsgType, web
 
 from boxoffice.http.catalogue import Call
+from boxoffice.http.connection import Connection
 from boxoffice.http.identity.access import Access
 from boxoffice.http.identity.cors import Cors
 from boxoffice.http.identity.origin import Addresses
@@ -114,6 +117,7 @@ class Entrance:
         now_s = audience.monotonic_s()
         listener = WebSocketListener(wire, is_welcome, audience.figures, audience.patience, upgraded, now_s)
         self._enter(request, listener)
+        cast("Connection", request.protocol).takes = partial(self._audience.takes, listener)
         try:
             await begin(listener)
             await self._listen(upgraded, listener, hear)

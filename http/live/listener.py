@@ -45,6 +45,9 @@ LAST_LOOKS = 10
 MESSAGES_MAX = 100
 """Messages and pings that a listener may send from one look at it to the next, a second later."""
 
+HEARD_MAX = 32 * 1024
+"""Bytes that it may send in that time: ever so many empty pieces make one message that never ends."""
+
 GOING_AWAY, UNSUPPORTED, POLICY, OUR_MISTAKE, TRY_LATER = 1001, 1003, 1008, 1011, 1013
 """Close codes of RFC 6455 and of its registry."""
 
@@ -86,7 +89,7 @@ class Listener(ABC):
 
     __slots__ = (
         *("_arrived", "_figures", "_moved_s", "_patience", "_wire", "_written"),
-        *("behind", "ended", "feeds", "is_welcome", "received", "since"),
+        *("behind", "ended", "feeds", "heard", "is_welcome", "received", "since"),
     )
 
     def __init__(
@@ -107,7 +110,8 @@ class Listener(ABC):
         self.feeds: dict[Feed, int] = {}
         self.behind: dict[Feed, None] = {}
         self.since = 0
-        self.received = 0
+        self.received = 0  # messages, since the last look
+        self.heard = 0  # bytes, since then
         self.ended: str | None = None  # why, once it is to end by our will
 
     # --- what is new -----------------------------------------------------------------------------

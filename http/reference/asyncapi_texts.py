@@ -13,6 +13,7 @@ from boxoffice.http.live.audience import TELL_EVERY_S
 from boxoffice.http.live.handshakes import GOOD_FOR_S
 from boxoffice.http.live.listener import (
     GOING_AWAY,
+    HEARD_MAX,
     IDLE_PING_EVERY_S,
     MESSAGES_MAX,
     OUR_MISTAKE,
@@ -38,7 +39,7 @@ CLOSE_CODES: Mapping[int, str] = {
     GOING_AWAY: "The server is shutting down. Come back in a moment, not all at once.",
     UNSUPPORTED: "You sent a binary message. Send text.",
     POLICY: "What let you in is no longer good: the key was revoked, or the token has expired. Or you sent"
-    f" more than {MESSAGES_MAX} messages in a second. The reason says which.",
+    f" more than {MESSAGES_MAX} messages, or {HEARD_MAX // 1024} KiB, in a second. The reason says which.",
     TOO_LARGE: f"You sent a message of more than {MESSAGE_MAX // 1024} KiB.",
     OUR_MISTAKE: "We could not handle something. It is in the log. Come back.",
     TRY_LATER: f"Nothing of what was sent has been read for {STUCK_S:.0f} s; or others came first, and no"

@@ -199,6 +199,7 @@ CODES = {
     "more than there is memory": (b"\x81\xff" + b"\x7f" * 8 + b"mask", 1009),
     "binary": (frame(BINARY, b"{}"), 1003),
     "too many": (frame(PONG, b"") * 101, 1008),
+    "too many pieces": (frame(TEXT, b"x", last=False) + frame(CONTINUED, b"", last=False) * 6000, 1008),
     "an unknown kind": (frame(0x3, b""), 1002),
     "a bit nobody agreed on": (b"\xf1\x80mask", 1002),
     "what continues nothing": (frame(CONTINUED, b"x"), 1002),
