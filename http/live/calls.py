@@ -142,7 +142,7 @@ class LiveCalls:
             named = wire.order_id_of(given)
             if named is None:
                 raise no_such_order()
-            orders = [feed for feed in listener.feeds if isinstance(feed, OrderFeed) and not feed.is_settled]
+            orders = [feed for feed in listener.feeds if isinstance(feed, OrderFeed)]
             _refuse_too_many("orders", [(feed.event_id, feed.order_id) for feed in orders], named)
             await self._orders.watch(listener, *named, current().customer)
         except ProblemError as problem:

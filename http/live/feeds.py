@@ -16,16 +16,18 @@ from boxoffice.http.live.messages import OrderMessage, status_message
 class Feed:
     """Something that is watched. `frame` is its newest state, at `version`, None as long as it is unknown;
     `edition` counts its states, since not every one has a version of its own. `is_timed`: more than one
-    of them may have this version, and which of them somebody has seen is not known.
+    of them may have this version, and which of them somebody has seen is not known. `is_settled`: nothing more
+    is to come, and whoever is sent this watches it no more.
     """
 
-    __slots__ = ("edition", "event_id", "frame", "is_timed", "listeners", "version")
+    __slots__ = ("edition", "event_id", "frame", "is_settled", "is_timed", "listeners", "version")
 
     def __init__(self, event_id: EventId) -> None:
         self.event_id = event_id
         self.version = 0
         self.edition = 0
         self.is_timed = False
+        self.is_settled = False
         self.frame: Frame | None = None
         self.listeners: dict[Any, None] = {}  # in the order they came; they know us, so we do not know them
 
@@ -63,12 +65,11 @@ class EventFeed(Feed):
 class OrderFeed(Feed):
     """An order. Once it is cancelled or expired there is nothing more to come."""
 
-    __slots__ = ("_seen", "is_settled", "order_id")
+    __slots__ = ("_seen", "order_id")
 
     def __init__(self, event_id: EventId, order_id: OrderId) -> None:
         super().__init__(event_id)
         self.order_id = order_id
-        self.is_settled = False
         self._seen: tuple[Order, int | None] | None = None
 
     def renew(self, order: Order, version: int, position: int | None) -> bool:

@@ -137,6 +137,9 @@ class Listener(ABC):
         if feed.frame is not None:
             self.feeds[feed] = feed.edition
             self.send(feed.frame, now_s)
+            if feed.is_settled:
+                del self.feeds[feed]
+                feed.listeners.pop(self, None)
 
     def send(self, frame: Frame, now_s: float) -> None:
         """Send a message now, unless it could only pile up."""

@@ -57,7 +57,7 @@ class WatchedOrders:
         if is_new:
             await self._audience.tell_all(feed)
         if feed.is_settled:
-            self._settle(feed)
+            self._forget(feed)
 
     async def _first_look(self, event_id: EventId, order_id: OrderId, asker: CustomerId | None) -> Found:
         """How an order stands. If its event is not in memory here it may be another server's, which is not to
@@ -146,14 +146,7 @@ class WatchedOrders:
         if feed.renew(found.order, found.version, found.position):
             await self._audience.tell_all(feed)
         if feed.is_settled:
-            self._settle(feed)
-
-    def _settle(self, feed: OrderFeed) -> None:
-        """Nothing more is to come; whoever is behind has still to be told that."""
-        self._forget(feed)
-        for listener in tuple(feed.listeners):
-            if feed not in listener.behind:
-                self._audience.unwatch(listener, feed)
+            self._forget(feed)
 
     def _forget(self, feed: OrderFeed) -> None:
         of_event = self._feeds.get(feed.event_id, {})

@@ -108,6 +108,7 @@ async def test_nothing_is_kept_of_an_order_that_is_settled_but_for_who_has_still
     slow.wire.unread = 0
     slow.listener.catch_up(0.0)
     assert statuses(slow) == ["waitlisted", "cancelled"]
+    assert slow.listener.feeds == {}
     await room.watch(fast)
     assert statuses(fast)[2:] == ["cancelled"]
     assert (fast.listener.feeds, room.orders._feeds) == ({}, {})
