@@ -16,8 +16,8 @@ from boxoffice.http.live.messages import OrderMessage, status_message
 class Feed:
     """Something that is watched. `frame` is its newest state, at `version`, None as long as it is unknown;
     `edition` counts its states, since not every one has a version of its own. `is_timed`: more than one
-    of them may have this version, and which of them somebody has seen is not known. `is_settled`: nothing more
-    is to come, and whoever is sent this watches it no more.
+    of them may have this version, and which of them somebody has seen is not known. `is_settled`: nothing
+    more is to come, and whoever is sent this watches it no more.
     """
 
     __slots__ = ("edition", "event_id", "frame", "is_settled", "is_timed", "listeners", "version")

@@ -44,3 +44,13 @@ def test_those_that_nobody_uses_are_forgotten_and_only_so_many_are_kept(
     time.now_s += GOOD_FOR_S
     made.make(ANN)
     assert len(made._made) == 1
+
+
+def test_whoever_asks_for_very_many_pushes_out_none_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handshakes, "KEPT_OF_ONE_MAX", 2, raising=False)
+    monkeypatch.setattr(handshakes, "KEPT_MAX", 4)
+    made = Handshakes(FakeTime())
+    bobs, _ = made.make(BOB)
+    anns = [made.make(ANN)[0] for _ in range(9)]
+    assert [made.use(each) for each in (bobs, *anns[-3:])] == [BOB, None, ANN, ANN]
+    assert (made._made, made._of) == ({}, {})
