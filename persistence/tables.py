@@ -29,11 +29,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON
 metadata = MetaData()
 
 schema_version = "boxoffice_schema"
+"""Alembic's own table, under a name that no other application's migrations use in the same database."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 REVISIONS = tuple(sorted(path.name[:4] for path in MIGRATIONS.glob("versions/[0-9]*.py")))
 """The forms that the tables have had, by the numbers that their files begin with; the last is the newest."""
-"""Alembic's own table, under a name that no other application's migrations use in the same database."""
 
 event_ids = Sequence("event_ids", metadata=metadata)
 

@@ -125,14 +125,15 @@ class LiveCalls:
         except ProblemError as problem:
             self._tell_problem(listener, problem)
             return
+        watched = {feed.event_id for feed in listener.feeds if isinstance(feed, EventFeed)}
         for each, event_id in wanted.items():
             try:
-                events = [feed.event_id for feed in listener.feeds if isinstance(feed, EventFeed)]
-                _refuse_too_many("events", events, event_id)
+                _refuse_too_many("events", watched, event_id)
                 found = statuses.get(event_id, no_such_event()) if event_id is not None else no_such_event()
                 if isinstance(found, ProblemError):
                     raise found
                 self._audience.watch(listener, found)
+                watched.add(found.event_id)
             except ProblemError as problem:
                 self._tell_problem(listener, problem, event_id=str(each))
 

@@ -47,10 +47,9 @@ class EventFeed(Feed):
 
     def renew(self, status: EventStatus, now: Instant) -> bool:
         """Take in a status; False if it is not newer. Its state may be, without a new version."""
-        state = sale_state(status.terms, status.closed_at, now)
-        if status.version < self.version or (status.version == self.version and state is self._state):
+        if not self.is_outdated(status, now):
             return False
-        self._state = state
+        self._state = _state_of(status, now)
         opens, closes = status.terms.sales_open_at, status.terms.sales_close_at
         self.is_timed = status.closed_at is None and (opens, closes) != (None, None)
         message = wire.encode(status_message(status, now))
@@ -58,8 +57,13 @@ class EventFeed(Feed):
         return True
 
     def is_outdated(self, status: EventStatus, now: Instant) -> bool:
-        """Whether time alone has changed the state of its sale."""
-        return sale_state(status.terms, status.closed_at, now) is not self._state
+        """Whether this is newer, if only because time alone has changed the state of its sale."""
+        is_same = status.version == self.version
+        return status.version > self.version or (is_same and _state_of(status, now) is not self._state)
+
+
+def _state_of(status: EventStatus, now: Instant) -> SaleState:
+    return sale_state(status.terms, status.closed_at, now)
 
 
 class OrderFeed(Feed):

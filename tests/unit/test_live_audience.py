@@ -16,7 +16,7 @@ from boxoffice.http.live.transports import WebSocketListener
 from boxoffice.http.problems import ProblemError
 from tests.unit.desk import CONFIRMED, EVENT, NOW, after, an_order
 from tests.unit.fakes import FakeTime
-from tests.unit.house import OTHER, House
+from tests.unit.house import OTHER, House, committed
 from tests.unit.wires import Ends, at_version, stream, web_socket
 
 HERE = "127.0.0.1"
@@ -173,3 +173,14 @@ async def test_whoever_comes_while_the_last_place_is_given_away_is_told_to_come_
     with pytest.raises(ProblemError, match="from your address"):
         room.audience.refuse_if_full("192.0.2.1")
     room.audience.refuse_if_full(HERE)
+
+
+async def test_news_that_were_lost_on_their_way_are_found_again(room: Room) -> None:
+    ends = web_socket()
+    room.house.adopt(EVENT)
+    room.watching(ends)
+    room.house.directory.settle(committed(room.house.entry(EVENT)))
+    room.bridge.directory.moved()  # and then memory ran out, say
+    await room.audience._look_elsewhere()
+    await room.audience._tell_news()
+    assert versions(ends) == [1, 2]

@@ -14,6 +14,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_
         (API_KEY, "bo_0123456789ab_***"),
         (f"Authorization: Bearer {API_KEY}", "Authorization: Bearer ***"),
         (f"'{API_KEY}'", "'bo_0123456789ab_***'"),
+        ("GET /live?handshake=bh_Az09-_&watch=1", "GET /live?handshake=bh_***&watch=1"),
         (f"bearer   {JWT},", "bearer   ***,"),
         (f"token {JWT} is bad", "token eyJ*** is bad"),
         ("Basic dXNlcjpwYXNz", "Basic ***"),
