@@ -87,6 +87,8 @@ class LiveCalls:
         self._entrance.refuse_unwelcome(request)
         query = parameters(request.query, "watch", "watchOrder", "handshake")
         events, orders = _listed(query, "watch"), _listed(query, "watchOrder")
+        address = self._addresses.of(request)
+        self._limits.spend(current().principal, address, max(0, len(events) + len(orders) - 1))
 
         async def begin(listener: Listener) -> None:
             await self._watch_events(listener, events)
@@ -95,7 +97,7 @@ class LiveCalls:
 
         async def hear(listener: Listener, message: bytes) -> None:
             try:
-                await self._heed(listener, WATCH.read(message), self._addresses.of(request))
+                await self._heed(listener, WATCH.read(message), address)
             except ProblemError as problem:
                 self._tell_problem(listener, problem)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from boxoffice.actors.principals import ALL_SCOPES, Rate, Scope
+from tests.support.listening import WebSocket
 from tests.support.log import database
 from tests.support.people import TAKES_TOKENS, api_key, as_bearer, token_of
 from tests.support.postgres import Cluster
@@ -185,6 +186,13 @@ def test_whoever_asks_too_often_is_told_so_and_when_to_come_back(limited: Server
     assert seconds is not None
     assert 3590 <= int(seconds[1]) <= 3600
     assert limited.send("GET", "/livez").status == 200, "others are not meant"
+
+
+def test_whatever_is_watched_at_once_counts_one_by_one(limited: Server) -> None:
+    headers = as_bearer(token_of("lea"))
+    with WebSocket(limited, "/live?watch=1,2&watchOrder=1-x", headers) as listener:
+        assert {listener.message()["type"] for _ in range(3)} == {"problem"}
+    assert limited.send("GET", "/events", None, headers).status == 429
 
 
 def test_guessing_keys_is_limited_by_address(limited: Server) -> None:
