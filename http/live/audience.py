@@ -193,18 +193,21 @@ class Audience:
             if feed is not None and feed.renew(status, now):
                 renewed.add(feed)
         sent = sum([await self.tell_all(feed) for feed in renewed])
-        self._catch_up()
+        await self._catch_up()
         return sent
 
-    def _catch_up(self) -> None:
-        now_s = self.monotonic_s()
-        for listener in tuple(self._behind):
-            try:
-                listener.catch_up(now_s)
-            except Exception:
-                self._give_up(listener)
-            if not listener.behind:
-                self._behind.discard(listener)
+    async def _catch_up(self) -> None:
+        behind = iter(tuple(self._behind))
+        while some := tuple(islice(behind, LOOKED_AFTER_PER_TICK)):
+            now_s = self.monotonic_s()
+            for listener in some:
+                try:
+                    listener.catch_up(now_s)
+                except Exception:
+                    self._give_up(listener)
+                if not listener.behind:
+                    self._behind.discard(listener)
+            await asyncio.sleep(0)
 
     async def tell_all(self, feed: Feed) -> int:
         """Tell all listeners of a feed, some at a time; returns how many were sent something."""
