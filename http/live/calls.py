@@ -97,6 +97,7 @@ class LiveCalls:
 
         async def hear(listener: Listener, message: bytes) -> None:
             try:
+                self._limits.enter(current().principal, address)  # whatever it says
                 await self._heed(listener, WATCH.read(message), address)
             except ProblemError as problem:
                 self._tell_problem(listener, problem)
@@ -106,9 +107,8 @@ class LiveCalls:
     # --- what is to be watched -------------------------------------------------------------------
 
     async def _heed(self, listener: Listener, body: WatchBody, address: str) -> None:
-        """Do what a message asks. Raises ProblemError 429 if there are too many."""
+        """Do what a message asks: to watch many events counts as many messages."""
         watch = body.watch or []
-        self._limits.enter(current().principal, address)
         self._limits.spend(current().principal, address, max(0, len(watch) - 1))
         for given in body.unwatch or []:
             if (event_id := wire.event_id_of(given)) is not None:

@@ -195,6 +195,16 @@ def test_whatever_is_watched_at_once_counts_one_by_one(limited: Server) -> None:
     assert limited.send("GET", "/events", None, headers).status == 429
 
 
+def test_a_message_counts_also_if_it_is_not_understood(limited: Server) -> None:
+    headers = as_bearer(token_of("mia"))
+    with WebSocket(limited, "/live", headers) as listener:
+        for _ in range(3):
+            listener.say(b"watch!")
+        told = [listener.message()["problem"]["code"] for _ in range(3)]
+    assert told == ["malformed_json", "malformed_json", "rate_limited"]
+    assert limited.send("GET", "/events", None, headers).status == 429
+
+
 def test_guessing_keys_is_limited_by_address(limited: Server) -> None:
     headers = {"X-Forwarded-For": "192.0.2.99"}
     guesses = [
