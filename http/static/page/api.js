@@ -33,6 +33,11 @@ export class Problem extends Error {
     return AGAIN.has(this.code) || (this.status >= 500 && this.code === "");
   }
 
+  /** Whether nothing may be read: there is no key, or it is not good, or not one for reading. */
+  get isLocked() {
+    return this.status === 401 || (this.status === 403 && this.body.scope === "read");
+  }
+
   get isNoAnswer() {
     return this.code === "no_answer";
   }

@@ -54,10 +54,17 @@ export class App {
     this.live.watch(eventIds);
   }
 
-  /** The server has answered somebody. */
+  /** The server has answered somebody: also where it is open to all, in a box office that is not. */
   reached() {
     this.isReachable = true;
+    if (this.live.state === "locked") this.live.lock(false);
     this.live.begin();
+  }
+
+  /** Nothing may be read; a page that is opened then is told, too. */
+  lock() {
+    if (this.live.state === "locked") this.page?.lock();
+    else this.live.lock(true);
   }
 
   unreachable() {

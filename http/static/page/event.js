@@ -54,12 +54,13 @@ export class EventPage {
   async load() {
     try {
       this.app.store.put(await get(`/status/${encodeURIComponent(this.eventId)}`));
-      this.app.reached();
+      if (!this.isEnded) this.app.reached();
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
+      if (this.isEnded) return;
       if (problem.isNoAnswer) this.app.unreachable();
-      if (problem.status === 401) this.app.live.lock(true);
-      else if (!this.isEnded && !this.app.store.entries.has(this.eventId)) this.#fail(problem);
+      if (problem.isLocked) this.app.lock();
+      else if (!this.app.store.entries.has(this.eventId)) this.#fail(problem);
     }
   }
 

@@ -120,7 +120,7 @@ export class EventsPage {
 
   /** @param {Problem} problem */
   #fail(problem) {
-    if (problem.status === 401) return this.app.live.lock(true);
+    if (problem.isLocked) return this.app.lock();
     if (problem.isNoAnswer) this.app.unreachable();
     if (this.wasShown) return; // what was read stays; the connection says what it is worth
     this.#replace(problemView(problem, () => void this.load()));
@@ -136,7 +136,7 @@ export class EventsPage {
     for (const card of this.cards.values()) card.remove();
     this.cards.clear();
     this.wasShown = false;
-    this.part.list.hidden = this.part.legend.hidden = this.part.new.hidden = this.part.mine.hidden = true;
+    this.part.list.hidden = this.part.legend.hidden = this.part.new.hidden = this.part.mine.hidden = this.part.pages.hidden = true;
     this.part.instead.dataset.what = "problem";
     this.part.instead.replaceChildren(view);
   }

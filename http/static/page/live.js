@@ -228,7 +228,7 @@ export class Live {
       this.freshAt = Date.now();
     } catch (problem) {
       if (this.isLive) return;
-      if (problem instanceof Problem && problem.status === 401) this.lock(true);
+      if (problem instanceof Problem && problem.isLocked) this.lock(true);
       else if (this.state === "polling") this.#enter(this.wasLive ? "reconnecting" : "connecting");
     } finally {
       this.isPolling = false;
@@ -261,7 +261,7 @@ export class Live {
         if (socket === this.socket && this.tell.newest(first) < version) this.lost();
       }, NEWEST_WITHIN_MS);
     } catch (problem) {
-      if (problem instanceof Problem && problem.status === 401) this.lock(true);
+      if (problem instanceof Problem && problem.isLocked) this.lock(true);
       else if (lost || (problem instanceof Problem && problem.isNoAnswer && socket === this.socket)) this.lost();
     }
   }
