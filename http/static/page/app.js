@@ -83,10 +83,12 @@ export class App {
     else if (this.page?.isFailed) this.route();
   }
 
-  /** There is another key, or none: everything is asked anew. */
+  /** There is another key, or none: everything is asked anew. What is shown stays, with what is typed in and under way. */
   #unlock() {
-    this.store.entries.clear();
+    const isShown = this.live.state !== "locked" && !this.page?.isFailed;
     this.live.lock(false);
+    if (isShown) return this.page?.rekey();
+    this.store.entries.clear();
     this.route();
   }
 }

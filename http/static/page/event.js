@@ -6,7 +6,7 @@ import { BuyForm } from "./buy.js";
 import { Chart } from "./chart.js";
 import { everySecond } from "./clock.js";
 import { copyOf, el, mark, write } from "./dom.js";
-import { number, rate } from "./format.js";
+import { number, paceText } from "./format.js";
 import { Log } from "./log.js";
 import { lockedView } from "./locked.js";
 import { OrderList } from "./order_cards.js";
@@ -35,6 +35,7 @@ export class EventPage {
     this.organise = new Organise(app, eventId, part);
     this.orders = new OrderList(part.orders, app.orders, (order) => order.eventId === eventId, () => null,
       (count) => (part.noOrders.hidden = count > 0));
+    part.terms.addEventListener("toggle", () => this.#tick());
     this.isEnded = false;
     this.isFailed = false;
     this.stops = [
@@ -111,11 +112,16 @@ export class EventPage {
     const entry = this.app.store.entries.get(this.eventId);
     if (!entry) return;
     const pace = entry.rate.perSecond;
-    write(this.part.rate, `${rate(pace)} tickets a second`);
-    mark(this.part.chart, "aria-label", `Rate of sale: ${rate(pace)} tickets a second lately`);
+    write(this.part.rate, paceText(pace));
+    mark(this.part.chart, "aria-label", `Rate of sale: ${paceText(pace)} lately`);
     this.#showState(entry.status);
     this.#showTerms(entry.status);
     this.buy.tick();
+  }
+
+  rekey() {
+    this.log.begin();
+    void this.load();
   }
 
   /** Nothing is shown without a key. */

@@ -29,6 +29,7 @@ export class EventsPage {
     /** @type {Map<string, Card>} */
     this.cards = new Map();
     this.isEnded = false;
+    this.isFailed = false;
     this.wasShown = false;
     part.new.addEventListener("click", () => openNewEvent(app));
     this.orders = new OrderList(part.orders, app.orders, isUndecided,
@@ -124,6 +125,10 @@ export class EventsPage {
     if (problem.isNoAnswer) this.app.unreachable();
     if (this.wasShown) return; // what was read stays; the connection says what it is worth
     this.#replace(problemView(problem, () => void this.load()));
+  }
+
+  rekey() {
+    void this.load();
   }
 
   /** Nothing is shown without a key. */

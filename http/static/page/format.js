@@ -14,6 +14,9 @@ export const number = (n) => NUMBER.format(n);
 /** @param {number} perSecond */
 export const rate = (perSecond) => (perSecond >= 100 ? NUMBER.format(Math.round(perSecond)) : RATE.format(perSecond));
 
+/** @param {number} perSecond */
+export const paceText = (perSecond) => `${rate(perSecond)} ${rate(perSecond) === "1" ? "ticket" : "tickets"} a second`;
+
 /**
  * "1 ticket", "1,200 tickets".
  * @param {number} n

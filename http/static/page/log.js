@@ -29,6 +29,15 @@ export class Log {
     this.customers = new Map();
   }
 
+  /** Read it from its end, as somebody else may. */
+  begin() {
+    this.isRefused = this.part.log.hidden = false;
+    this.seen = 0;
+    this.part.log.replaceChildren();
+    this.part.logNote.replaceChildren();
+    this.announce(this.newest);
+  }
+
   /** A version was announced. @param {number} version */
   announce(version) {
     if (version < this.newest) this.seen = 0; // another database is behind the address

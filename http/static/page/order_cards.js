@@ -33,8 +33,10 @@ export class OrderList {
   #show() {
     const wanted = [...this.orders.all.values()].filter(this.isWanted).reverse();
     const ids = new Set(wanted.map((order) => order.orderId));
+    let left = -1;
     for (const [id, card] of this.cards) {
       if (ids.has(id)) continue;
+      if (card.root.contains(document.activeElement)) left = [...this.root.children].indexOf(card.root);
       card.root.remove();
       this.cards.delete(id);
     }
@@ -45,6 +47,15 @@ export class OrderList {
       if (this.root.children[i] !== card.root) this.root.insertBefore(card.root, this.root.children[i] ?? null);
     });
     this.counted(wanted.length);
+    if (left >= 0) this.#refocus(left);
+  }
+
+  /** The card with the focus is gone: it goes to the next one, or to the title. @param {number} i */
+  #refocus(i) {
+    const next = this.root.children[Math.min(i, this.root.children.length - 1)];
+    const title = this.root.closest("section:not([hidden])")?.querySelector("h2") ?? document.querySelector("main h1");
+    const target = next?.querySelector("[data-part=dismiss]:not([hidden])") ?? title;
+    /** @type {HTMLElement | null | undefined} */ (target)?.focus();
   }
 
   #tick() {
@@ -78,6 +89,7 @@ class OrderCard {
     part.extend.addEventListener("click", () => this.#do(part.extend, "/extend", {}, "Held for longer."));
     part.cancel.addEventListener("click", () => this.#ask(part.giving.hidden));
     part.keep.addEventListener("click", () => this.#ask(false));
+    part.giving.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && this.#ask(false));
     onSubmit(part.giving, part.outcome, (values) => this.#cancel(Number(values.get("quantity"))));
     part.dismiss.addEventListener("click", () => this.order && orders.dismiss(this.order.orderId));
   }
@@ -102,6 +114,7 @@ class OrderCard {
     const { body } = await this.attempt.send("/cancel", { orderId: this.order?.orderId, ...(isWhole ? {} : { quantity }) });
     this.orders.add(body);
     this.#ask(false);
+    this.#refocus();
     say(isWhole ? "Cancelled." : `${count(quantity, "ticket")} given back.`);
   }
 
@@ -116,8 +129,16 @@ class OrderCard {
     void perform({ button, outcome: this.part.outcome, run: async () => {
       const { body } = await this.attempt.send(path, { orderId, ...more });
       this.orders.add(body);
+      this.#refocus();
       say(done);
     } });
+  }
+
+  /** What had the focus may be hidden now. */
+  #refocus() {
+    const at = document.activeElement;
+    const isLost = !at || at === document.body || !at.getClientRects().length;
+    if (isLost) this.part.buttons.querySelector("button:not([hidden])")?.focus();
   }
 
   /** @param {Order} order */

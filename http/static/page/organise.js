@@ -84,6 +84,7 @@ export class Organise {
     const { body } = await this.closing.send("/close", { eventId: this.eventId });
     this.app.store.put(body);
     dialog.close();
+    /** @type {HTMLElement | null} */ (document.querySelector("main h1"))?.focus(); // its button is gone
     say("The sale has ended.");
   }
 }
