@@ -59,7 +59,8 @@ export async function ask(method, path, body, idempotencyKey, token = key()) {
   if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
   if (token) headers.Authorization = `Bearer ${token}`;
   const answer = await fetched(path, { method, headers, body: JSON.stringify(body) });
-  const found = await answer.json().catch(() => ({}));
+  const found = await answer.json().catch(() => null); // broken off, or not ours
+  if (answer.ok && found === null) throw noAnswer();
   if (answer.ok) return { status: answer.status, body: found, replayed: answer.headers.has("Idempotent-Replayed") };
   throw new Problem({ status: answer.status, title: `The server answered ${answer.status}`, ...found }, waitOf(answer));
 }
@@ -77,12 +78,13 @@ async function fetched(path, request) {
     if (!answer.headers.has("Age")) hear(answer.headers.get("Date"));
     return answer;
   } catch {
-    throw new Problem({
-      code: "no_answer",
-      title: "No answer",
-      detail: navigator.onLine ? "The server did not answer." : "This device is not connected to the network.",
-    });
+    throw noAnswer();
   }
+}
+
+function noAnswer() {
+  const detail = navigator.onLine ? "The server did not answer." : "This device is not connected to the network.";
+  return new Problem({ code: "no_answer", title: "No answer", detail });
 }
 
 /** @param {Response} answer */

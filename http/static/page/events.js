@@ -42,13 +42,17 @@ export class EventsPage {
   }
 
   title = "Box office";
+  asked = 0;
+  answered = 0;
 
   /** Read the page of the list that is shown; what is new comes in at its place. */
   async load() {
+    const turn = ++this.asked;
     try {
       const after = this.cursor ? `&cursor=${encodeURIComponent(this.cursor)}` : "";
       const found = await get(`/events?order=newest&limit=${PAGE}${after}`);
-      if (this.isEnded) return;
+      if (this.isEnded || turn < this.answered) return; // a newer one came first
+      this.answered = turn;
       for (const status of found.items) this.app.store.put(status);
       this.#show(found.items.map((/** @type {any} */ status) => status.eventId));
       this.#pages(found.next);

@@ -48,7 +48,9 @@ export class Live {
     addEventListener("pagehide", () => this.socket?.close());
     addEventListener("pageshow", (event) => event.persisted && this.retry());
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && this.state !== "live" && this.state !== "locked") this.retry();
+      if (document.hidden || this.state === "locked") return;
+      if (this.isLive) void this.#check(); // it may have died in its sleep
+      else this.retry();
     });
     setInterval(() => void this.#check(), CHECK_EVERY_MS);
     setInterval(() => void this.#poll(), POLL_EVERY_MS);

@@ -90,7 +90,8 @@ export class Orders {
 /** @returns {Order[]} */
 function read() {
   try {
-    return JSON.parse(sessionStorage.getItem(NAME) ?? "[]");
+    const kept = JSON.parse(sessionStorage.getItem(NAME) ?? "[]");
+    return Array.isArray(kept) ? kept : [];
   } catch {
     return [];
   }
