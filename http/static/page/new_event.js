@@ -11,10 +11,9 @@ const attempt = new Attempt();
 /** @type {import("./app.js").App | null} */
 let opened = null;
 
-/** @param {import("./app.js").App} app */
+/** What was typed in and not sent is still there. @param {import("./app.js").App} app */
 export function openNewEvent(app) {
   opened = app;
-  part.form.reset();
   part.outcome.replaceChildren();
   dialog.showModal();
 }
@@ -26,6 +25,7 @@ onSubmit(part.form, part.outcome, async (values) => {
   const { body } = await attempt.send("/initialize", asked);
   dialog.close();
   opened?.store.put(body);
-  say(`${body.eventName} is on sale.`);
+  say(`${body.eventName} is ${body.state === "scheduled" ? "announced" : "on sale"}.`);
+  part.form.reset();
   location.hash = `#/events/${body.eventId}`;
 });

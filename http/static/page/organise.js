@@ -3,7 +3,7 @@
 import { el, partsOf, say } from "./dom.js";
 import { Attempt, onSubmit } from "./forms.js";
 import { count } from "./format.js";
-import { fillTerms, termsFields, termsOf } from "./terms.js";
+import { fill, fillTerms, termsFields, termsOf } from "./terms.js";
 
 /** @typedef {import("./store.js").Status} Status */
 
@@ -39,15 +39,17 @@ export class Organise {
   show(status) {
     this.status = status;
     this.part.close.hidden = status.state === "closed" && status.closedAt !== null;
+    if (this.part.organise.open) this.#fill(true); // others may change it, too
   }
 
-  #fill() {
+  /** @param {boolean} [keep] what somebody has typed in */
+  #fill(keep = false) {
     const form = /** @type {HTMLFormElement} */ (this.part.adjust);
     if (!this.status) return;
     this.filled = this.status;
-    /** @type {HTMLInputElement} */ (form.elements.namedItem("eventName")).value = this.status.eventName;
-    /** @type {HTMLInputElement} */ (form.elements.namedItem("totalTickets")).value = String(this.status.totalTickets);
-    fillTerms(form, this.status);
+    fill(/** @type {HTMLInputElement} */ (form.elements.namedItem("eventName")), this.status.eventName, keep);
+    fill(/** @type {HTMLInputElement} */ (form.elements.namedItem("totalTickets")), String(this.status.totalTickets), keep);
+    fillTerms(form, this.status, keep);
   }
 
   /** Only what was changed is sent: the rest may have become something else. @param {FormData} values */
@@ -74,8 +76,8 @@ export class Organise {
     ending = this;
     const waiting = this.status?.waitingListCount ?? 0;
     inDialog.outcome.replaceChildren();
-    inDialog.text.textContent = `“${this.status?.eventName}” will sell no more tickets.`
-      + (waiting ? ` ${count(waiting, "order")} in line will get none.` : "") + " This cannot be undone.";
+    const line = waiting ? ` ${count(waiting, "order")} in line will get none.` : "";
+    inDialog.text.replaceChildren("“", el("bdi", { text: this.status?.eventName }), `” will sell no more tickets.${line} This cannot be undone.`);
     dialog.showModal();
     inDialog.cancel.focus();
   }

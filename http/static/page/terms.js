@@ -28,16 +28,31 @@ export function termsOf(values) {
 }
 
 /**
+ * Put a value into a field; `keep` what somebody has typed there, or is about to.
+ * @param {HTMLInputElement} field
+ * @param {string} text
+ * @param {boolean} keep
+ */
+export function fill(field, text, keep) {
+  if (keep && (field.value !== field.dataset.filled || text === field.value)) return;
+  field.value = text;
+  field.dataset.filled = field.value; // as the browser writes it
+}
+
+/**
  * @param {HTMLFormElement} form
  * @param {Status} status
+ * @param {boolean} keep
  */
-export function fillTerms(form, status) {
+export function fillTerms(form, status, keep) {
   for (const name of [...TIMES, ...NUMBERS]) {
     const field = /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
     const value = status[/** @type {"maxPerOrder"} */ (name)];
-    field.value = value === null ? "" : TIMES.includes(name) ? localTime(String(value)) : String(value);
+    fill(field, value === null ? "" : TIMES.includes(name) ? localTime(String(value)) : String(value), keep);
   }
-  /** @type {RadioNodeList} */ (form.elements.namedItem("waitlistMode")).value = status.waitlistMode;
+  const mode = /** @type {RadioNodeList} */ (form.elements.namedItem("waitlistMode"));
+  if (keep && mode.value !== form.dataset.mode) return;
+  mode.value = form.dataset.mode = status.waitlistMode;
 }
 
 /** As a field of the type `datetime-local` wants it. @param {string} time */
@@ -58,7 +73,7 @@ export function termsList(status) {
     ["Sale closes", status.salesCloseAt ? time(status.salesCloseAt) : "when it is ended"],
     ["Most in one order", most(status.maxPerOrder)],
     ["Most for a customer", most(status.maxPerCustomer)],
-    ["Longest line", status.waitlistLimit === null ? "no limit" : count(status.waitlistLimit, "order")],
+    ["Longest line", status.waitlistLimit === 0 ? "nobody may wait" : status.waitlistLimit === null ? "no limit" : count(status.waitlistLimit, "order")],
     ["Next in line", status.waitlistMode === "offer" ? `is offered them for ${duration(status.offerSeconds)}` : "gets them at once"],
     ["A hold lasts", `${duration(status.holdSeconds)}, at most ${duration(status.maxHoldSeconds)}`],
   ];
