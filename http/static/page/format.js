@@ -8,6 +8,8 @@ const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 const SHORT = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
+const YEAR = new Intl.DateTimeFormat("en-GB", { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+
 /** @param {number} n */
 export const number = (n) => NUMBER.format(n);
 
@@ -33,13 +35,15 @@ export function ordinal(n) {
 const ORDINAL = new Intl.PluralRules("en", { type: "ordinal" });
 
 /**
- * A time of day; with the date if that is not today's.
+ * A time of day; with the date if that is not today's, and the year if not this one.
  * @param {string | number} time
  * @param {boolean} [seconds]
  */
 export function time(time, seconds = false) {
   const at = new Date(time);
-  if (at.toDateString() !== new Date().toDateString()) return DAY.format(at);
+  const now = new Date();
+  if (at.getFullYear() !== now.getFullYear()) return YEAR.format(at);
+  if (at.toDateString() !== now.toDateString()) return DAY.format(at);
   return (seconds ? CLOCK : SHORT).format(at);
 }
 

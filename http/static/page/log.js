@@ -106,7 +106,7 @@ export class Log {
     const n = number(change.quantity ?? 0);
     const until = change.expiresAt ? time(change.expiresAt, true) : "";
     switch (change.type) {
-      case "eventInitialized": return [el("b", { text: change.eventName }), ` went on sale: ${count(change.totalTickets, "ticket")}`];
+      case "eventInitialized": return [el("b", { text: change.eventName }), ` ${begins(change)}: ${count(change.totalTickets, "ticket")}`];
       case "ticketsBooked": return [who, ` booked ${n}`];
       case "ticketsHeld": return [who, ` holds ${n} until ${until}`];
       case "customerWaitlisted": return [who, ` joined the line for ${n}`];
@@ -146,4 +146,10 @@ export class Log {
     clearTimeout(this.timer);
     this.isRefused = true;
   }
+}
+
+/** Whether its sale began there and then. @param {any} change */
+function begins({ at, salesOpenAt }) {
+  const isLater = salesOpenAt && Date.parse(salesOpenAt) > Date.parse(at);
+  return isLater ? `is announced, on sale from ${time(salesOpenAt)}` : "went on sale";
 }

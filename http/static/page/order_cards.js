@@ -103,7 +103,7 @@ class OrderCard {
     part.part.max = part.part.value = String(order.quantity);
     part.partField.hidden = order.quantity < 2;
     write(part.partLabel, `How many of ${number(order.quantity)}?`);
-    write(part.givingText, order.status === "waitlisted" ? "The place in line is lost." : "They go to whoever is next.");
+    write(part.givingText, order.status === "waitlisted" ? "The place in line is lost." : order.quantity < 2 ? "It goes to whoever is next." : "They go to whoever is next.");
     if (isAsked) (order.quantity < 2 ? part.give : part.part).focus();
     else if (part.giving.contains(document.activeElement)) part.cancel.focus();
   }
@@ -194,8 +194,8 @@ function says(order) {
     case "held": return over ? "Time is up." : `${until} left to confirm.`;
     case "offered": return over ? "Time is up." : `Yours, if you accept within ${until}.`;
     case "waitlisted": return place(order);
-    case "cancelled": return "Given back, for whoever is next.";
-    case "expired": return "Not confirmed in time, so others get it.";
+    case "cancelled": return "Given up, for whoever is next.";
+    case "expired": return "Not confirmed in time, and given back.";
   }
 }
 

@@ -48,10 +48,17 @@ export function leadText(status) {
   switch (stateOf(status)) {
     case "closed": return `The sale ended ${status.closedAt ?? status.salesCloseAt ? `at ${time(status.closedAt ?? status.salesCloseAt ?? "")}` : ""}.`;
     case "scheduled": return `The sale opens at ${time(status.salesOpenAt ?? "")}.`;
-    case "soldout": return "Whoever comes now waits in line, and gets what comes back.";
+    case "soldout": return soldOutText(status);
     case "line": return "What is left is too little for the first in line, so others wait behind.";
     case "open": return status.salesCloseAt ? `The sale closes in ${left(status.salesCloseAt)}.` : "First come, first served.";
   }
+}
+
+/** @param {import("./store.js").Status} status */
+function soldOutText({ waitlistLimit, waitingListCount, waitlistMode }) {
+  if (waitlistLimit === 0) return "Nobody may wait in line.";
+  if (waitlistLimit !== null && waitingListCount >= waitlistLimit) return "The line is full, too.";
+  return `Whoever comes now waits in line, and ${waitlistMode === "offer" ? "is offered" : "gets"} what comes back.`;
 }
 
 /** @param {import("./store.js").Status} status */
