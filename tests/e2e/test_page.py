@@ -52,6 +52,12 @@ def book(page: Page, user: str, quantity: int = 1) -> None:
     form.locator("button[value=book]").click()
 
 
+def use_key(page: Page, key: str) -> None:
+    """In the dialog that asks for one."""
+    page.locator("[name=token]").fill(key)
+    page.keyboard.press("Enter")
+
+
 def bar(page: Page) -> Locator:
     """What the bar is to those who do not see it."""
     return page.locator("main .bar").first
@@ -173,6 +179,30 @@ def test_what_was_not_answered_is_asked_again_and_not_done_twice(pages: Pages, h
         expect(problem).to_have_count(0)
         assert house.status(event_id)["availableTickets"] == 7
 
+        page.route("**/book", lambda route: route.fulfill(status=201, body='{"orderId": "1-'), times=1)
+        book(page, "bob")
+        expect(problem).to_contain_text("The server did not answer.")  # in full
+        expect(page.locator(".own .order")).to_have_count(1)
+
+
+def test_what_others_change_is_shown_in_the_form_and_what_is_typed_in_stays(
+    pages: Pages, house: Server
+) -> None:
+    event_id = house.event(9, "Gala", salesOpenAt="2099-01-01T00:00:00Z")
+    with pages.opened(f"/#/events/{event_id}") as page:
+        is_live(page)
+        expect(page.locator(".log li")).to_contain_text("is announced, on sale from 1 Jan 2099")
+        page.locator("details[data-part=organise] summary").click()
+        form = page.locator("form[data-part=adjust]")
+        form.locator("[name=eventName]").fill("Mine")
+        house.post("/adjust", eventId=event_id, totalTickets=12, salesOpenAt=None, eventName="Theirs")
+        expect(form.locator("[name=totalTickets]")).to_have_value("12")
+        expect(form.locator("[name=salesOpenAt]")).to_have_value("")
+        expect(form.locator("[name=eventName]")).to_have_value("Mine")
+        form.locator("button[type=submit]").click()
+        expect(page.locator("h1")).to_have_text("Mine")
+        assert house.status(event_id)["totalTickets"] == 12
+
 
 # --- hands and eyes ------------------------------------------------------------------------------
 
@@ -197,6 +227,11 @@ def test_tickets_are_booked_and_a_sale_is_ended_by_keyboard_alone(pages: Pages, 
         page.keyboard.press("Enter")
         expect(page.locator(".own .order")).to_contain_text("ann")
         expect(page.locator(".own .times")).to_have_text("\u00d7 2")
+        page.get_by_role("button", name="Give back…").press("Enter")
+        page.keyboard.press("Enter")  # both
+        expect(page.get_by_role("button", name="Hide")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#orders-title")).to_be_focused()
         page.locator("details[data-part=organise] summary").press("Enter")
         page.locator("[data-part=close]").press("Enter")
         expect(page.locator("dialog[open] [data-part=cancel]")).to_be_focused()  # the harmless one
@@ -204,6 +239,7 @@ def test_tickets_are_booked_and_a_sale_is_ended_by_keyboard_alone(pages: Pages, 
         page.keyboard.press("Enter")
         expect(page.locator("main .chip")).to_have_text("Closed")
         expect(page.locator("button[value=book]")).to_be_hidden()
+        expect(page.locator("h1")).to_be_focused()
 
 
 def test_everything_fits_on_a_phone(pages: Pages, house: Server) -> None:
@@ -223,6 +259,8 @@ def test_everything_fits_on_a_phone(pages: Pages, house: Server) -> None:
         for summary in page.locator("main summary").all():
             summary.click()
         fits(page, 360)
+        page.locator("[data-part=close]").click()
+        assert page.locator("dialog[open]").evaluate("each => each.scrollWidth <= each.clientWidth")
 
 
 # --- a server that wants a key -------------------------------------------------------------------
@@ -231,19 +269,35 @@ def test_everything_fits_on_a_phone(pages: Pages, house: Server) -> None:
 def test_a_key_is_asked_for_where_one_is_needed(browser: Browser, database_url: str) -> None:
     chromium()
     key = api_key(database_url, Scope.READ, Scope.SELL)
+    blind, boss = api_key(database_url, Scope.SELL), api_key(database_url, *Scope)
     server = Server("--database-url", database_url)
     try:
-        with Pages(browser, server).opened("/", refused=3) as page:
+        with Pages(browser, server).opened("/", refused=7) as page:
+            expect(page.locator("#connection")).to_have_text("Locked")
+            page.goto(f"{server.url}/#/events/1")
+            expect(page.locator("#locked-title")).to_have_text("This box office takes a key")
+            page.goto(f"{server.url}/#/")
             page.get_by_role("button", name="Use a key").click()
-            page.locator("[name=token]").fill(f"{key[:-4]}xxxx")
-            page.keyboard.press("Enter")
+            use_key(page, f"{key[:-4]}xxxx")
             expect(page.locator("dialog .problem")).to_contain_text("is not known")
-            page.locator("[name=token]").fill(key)
-            page.keyboard.press("Enter")
+            use_key(page, blind)
+            expect(page.locator("main")).to_contain_text("The key in use is not one of those.")
+            expect(page.locator("#connection")).to_have_text("Locked")
+            page.get_by_role("button", name="Use a key").click()
+            use_key(page, key)
             expect(page.locator("#welcome-title")).to_have_text("Nothing is on sale yet")
             is_live(page)  # by a handshake
             page.get_by_role("button", name="Make a sample event").click()
             expect(page.locator("main .problem")).to_contain_text("That takes a key with the scope organise")
+            page.locator("#key-button").click()
+            use_key(page, boss)
+            page.get_by_role("button", name="Make a sample event").click()
+            expect(page.locator(".log li")).to_have_count(1)
+            page.get_by_label("For whom").fill("ann")
+            page.locator("#key-button").click()
+            use_key(page, key)
+            is_live(page)
+            expect(page.get_by_label("For whom")).to_have_value("ann")
             assert key not in page.url
             assert page.evaluate("localStorage.length") == 0
     finally:
