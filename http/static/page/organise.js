@@ -30,7 +30,7 @@ export class Organise {
     this.changing = new Attempt();
     this.closing = new Attempt();
     part.adjustTerms.append(termsFields());
-    part.organise.addEventListener("toggle", () => part.organise.open && this.#fill());
+    part.organise.addEventListener("toggle", () => part.organise.open && this.#fill(true));
     part.close.addEventListener("click", () => this.#askToClose());
     onSubmit(part.adjust, part.adjustOutcome, (values) => this.#adjust(values));
   }

@@ -34,7 +34,7 @@ export function termsOf(values) {
  * @param {boolean} keep
  */
 export function fill(field, text, keep) {
-  if (keep && (field.value !== field.dataset.filled || text === field.value)) return;
+  if (keep && (field.value !== (field.dataset.filled ?? field.defaultValue) || text === field.value)) return;
   field.value = text;
   field.dataset.filled = field.value; // as the browser writes it
 }
@@ -51,7 +51,7 @@ export function fillTerms(form, status, keep) {
     fill(field, value === null ? "" : TIMES.includes(name) ? localTime(String(value)) : String(value), keep);
   }
   const mode = /** @type {RadioNodeList} */ (form.elements.namedItem("waitlistMode"));
-  if (keep && mode.value !== form.dataset.mode) return;
+  if (keep && mode.value !== (form.dataset.mode ?? "book")) return;
   mode.value = form.dataset.mode = status.waitlistMode;
 }
 
