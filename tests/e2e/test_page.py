@@ -272,7 +272,7 @@ def test_a_key_is_asked_for_where_one_is_needed(browser: Browser, database_url: 
     blind, boss = api_key(database_url, Scope.SELL), api_key(database_url, *Scope)
     server = Server("--database-url", database_url)
     try:
-        with Pages(browser, server).opened("/", refused=7) as page:
+        with Pages(browser, server).opened("/", refused=8) as page:
             expect(page.locator("#connection")).to_have_text("Locked")
             page.goto(f"{server.url}/#/events/1")
             expect(page.locator("#locked-title")).to_have_text("This box office takes a key")
@@ -296,8 +296,9 @@ def test_a_key_is_asked_for_where_one_is_needed(browser: Browser, database_url: 
             page.get_by_label("For whom").fill("ann")
             page.locator("#key-button").click()
             use_key(page, key)
-            is_live(page)
+            expect(page.locator(".log-note")).to_contain_text("takes a key with the scope admin")
             expect(page.get_by_label("For whom")).to_have_value("ann")
+            is_live(page)
             assert key not in page.url
             assert page.evaluate("localStorage.length") == 0
     finally:
