@@ -47,9 +47,11 @@ class WatchedOrders:
 
         Raises ProblemError 404, also for others' orders if the `asker` is a customer.
         """
+        if self._has_left(listener):
+            return  # while the one before this was looked at
         found = await self._first_look(event_id, order_id, asker)
-        if listener.ended is not None or listener not in self._audience.listeners:
-            return  # it has left meanwhile
+        if self._has_left(listener):
+            return
         feed = self._feeds.setdefault(event_id, {}).setdefault(order_id, OrderFeed(event_id, order_id))
         is_new = feed.renew(found.order, found.version, found.position)
         # Before anything is waited for: an order that nobody attends is let go.
@@ -58,6 +60,9 @@ class WatchedOrders:
             await self._audience.tell_all(feed)
         if feed.is_settled:
             self._forget(feed)
+
+    def _has_left(self, listener: Listener) -> bool:
+        return listener.ended is not None or listener not in self._audience.listeners
 
     async def _first_look(self, event_id: EventId, order_id: OrderId, asker: CustomerId | None) -> Found:
         """How an order stands. If its event is not in memory here it may be another server's, which is not to

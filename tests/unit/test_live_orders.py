@@ -129,3 +129,13 @@ async def test_an_order_is_asked_about_only_when_its_event_has_moved_and_while_i
     room.desk.version += 1
     await room.look()
     assert (room.desk.asked, room.orders._feeds, room.orders._looked_at) == (3, {}, {})
+
+
+async def test_nothing_is_asked_for_a_listener_that_has_left_before_it_was_its_turn(room: Room) -> None:
+    gone, staying = web_socket(), web_socket()
+    room.audience.enter(gone.listener, "127.0.0.1")
+    gone.listener.end(1001, "the client has gone")
+    await room.watch(gone)
+    assert (room.desk.asked, gone.wire.written, gone.listener.feeds) == (0, [], {})
+    await room.watch(staying)
+    assert statuses(staying) == ["waitlisted"]
