@@ -24,7 +24,17 @@ from boxoffice.actors.event_actor import EventActor, Requests
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.loader import Load, Loader
 from boxoffice.actors.messages import Answer, EventMoved, EventUnavailable, NotApplied, Overloaded, Tick
-from boxoffice.actors.ports import Corrupt, Journal, Lease, Outlet, Recovered, Recovery, Request, Settled
+from boxoffice.actors.ports import (
+    Answered,
+    Corrupt,
+    Journal,
+    Lease,
+    Outlet,
+    Recovered,
+    Recovery,
+    Request,
+    Settled,
+)
 from boxoffice.actors.timer import ExpiryTimer
 from boxoffice.actors.values import EventId, EventStatus, Instant
 
@@ -157,6 +167,11 @@ class Directory:
                 self._forget(resident)
             else:
                 return
+        shut = self._shut.get(event_id)
+        if shut is not None and self.monotonic_s() < shut.until_s:  # since they were admitted
+            answers = [Answered(request, shut.answer) for request in message.requests]
+            self._outlet.deliver([Settled(Lease(event_id), answers)])
+            return
         self._activate(event_id).actor.tell(message)
 
     def submit_new(self, event_id: EventId, message: Requests) -> None:

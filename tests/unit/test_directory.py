@@ -525,6 +525,20 @@ def test_an_event_that_another_server_took_over_is_not_shown_from_memory(house: 
     assert house.directory.admit(OTHER) is None
 
 
+def test_what_was_admitted_just_before_an_event_moved_does_not_take_it_back(house: House) -> None:
+    """A request is handed over a moment later, and meanwhile the event may be found to have moved."""
+    house.adopt(EVENT)
+    request = book()
+    assert house.directory.admit(EVENT) is None
+    house.directory.compare({EVENT: 2})
+    house.directory.submit(EVENT, Requests(NOW, [request]))
+    house.outlet.until_answered(request)
+    assert house.outlet.answers_to(request) == [[EventMoved()]]
+    for settled in house.outlet.settled:
+        house.directory.settle(settled)
+    assert (house.directory.in_flight, house.recovery.loads) == (0, [])
+
+
 def test_an_event_that_is_just_being_loaded_is_not_taken_for_another_servers(house: House) -> None:
     house.recovery.hold()
     (asked,) = house.ask()
