@@ -6,6 +6,7 @@ import pytest
 
 from boxoffice.actors.principals import ALL_SCOPES, Principal, Scope
 from boxoffice.actors.values import CustomerId
+from boxoffice.http.live import handshakes as module
 from boxoffice.http.live.handshakes import GOOD_FOR_S, KEPT_MAX, Handshakes
 from boxoffice.http.live.messages import HandshakeBody
 from boxoffice.http.reference.openapi_schemas import schemas
@@ -78,8 +79,8 @@ def test_no_two_are_the_same_and_each_is_as_documented(handshakes: Handshakes) -
 def test_however_many_are_made_no_more_are_kept_than_fit(handshakes: Handshakes, clock: Clock) -> None:
     first, _ = handshakes.make(SHOP)
     second, _ = handshakes.make(SHOP)
-    for _ in range(KEPT_MAX - 1):
-        handshakes.make(ANN)
+    for number in range(KEPT_MAX - 1):
+        handshakes.make(Principal(f"customer:{number}", ANN.scopes))
     assert handshakes.use(first) is None
     assert handshakes.use(second) == SHOP
     assert len(handshakes._made) == KEPT_MAX - 1
@@ -91,3 +92,14 @@ def test_however_many_are_made_no_more_are_kept_than_fit(handshakes: Handshakes,
 def test_the_secret_itself_is_not_kept(handshakes: Handshakes) -> None:
     handshake, _ = handshakes.make(ANN)
     assert handshake.removeprefix("bh_") not in repr(handshakes._made)
+
+
+def test_whoever_asks_for_very_many_pushes_out_none_of_the_others(
+    handshakes: Handshakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT_OF_ONE_MAX", 2)
+    monkeypatch.setattr(module, "KEPT_MAX", 4)
+    shops, _ = handshakes.make(SHOP)
+    anns = [handshakes.make(ANN)[0] for _ in range(9)]
+    assert [handshakes.use(each) for each in (shops, *anns[-3:])] == [SHOP, None, ANN, ANN]
+    assert (handshakes._made, handshakes._of) == ({}, {})
