@@ -97,7 +97,7 @@ class Server:
         self._program = program
         self._options = options
         self._cwd = cwd
-        self._env = {"PORT": "0", **QUIET, **(env or {})}
+        self._env = {"PORT": "0", "PYTHONFAULTHANDLER": "1", **QUIET, **(env or {})}
         self.url = ""
         self.start(wait=wait)
 
@@ -119,8 +119,9 @@ class Server:
     def wait_until_open(self) -> None:
         """Wait for the start-up line."""
         if not self._open.wait(START_S) or not self.url:
-            self.process.kill()
+            self.process.send_signal(signal.SIGABRT)  # then it says where it is stuck
             self.process.wait()
+            self._reader.join(START_S)
             raise AssertionError("the server did not open:\n" + "".join(self.said))
 
     def _read(self) -> None:
