@@ -1,8 +1,8 @@
 """Orders that somebody watches: looks at them when their event has moved on, and tells what is new of them.
 
-Only the event's actor knows where an order stands in line: it is asked about all watched orders of an event
-at once, a second after the last time at the soonest, and answers what is committed. What it does not know any
-more is in the database. On the event loop.
+The event's actor is asked about all watched orders of the event at once, a second after the last time at the
+soonest, and answers what is committed. What it does not know any more, and what is another server's, is
+looked up in the database, where a place in line has to be counted out. On the event loop.
 """
 
 import asyncio
