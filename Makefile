@@ -30,7 +30,7 @@ check: $(VENV)/.installed types ## Lint, format and types, without changing anyt
 
 types: # links under which mypy sees the packages by their real names
 	@mkdir -p build/types/boxoffice
-	@for folder in actors client http persistence; do ln -sfn ../../../$$folder build/types/boxoffice/$$folder; done
+	@for folder in actors bench client http persistence; do ln -sfn ../../../$$folder build/types/boxoffice/$$folder; done
 
 SECONDS ?= 60
 chaos: $(VENV)/.installed ## Break everything for SECONDS=60 with SEED=any, and see that no promise was broken
@@ -42,19 +42,19 @@ fuzz: $(VENV)/.installed ## Send what the API document allows, and what it does 
 bench: bench-hot bench-rebuild bench-waiting ## Measure the hot path, the rebuild and the line (needs wrk)
 
 bench-hot: $(VENV)/.installed ## Durable bookings per second on one event, as a ratio to a handler that does nothing
-	$(BIN)/python bench/hot_event.py $(ARGS)
+	$(BIN)/python bench/trials/hot_event.py $(ARGS)
 
 bench-listeners: $(VENV)/.installed ## What 5,000 listeners see of a hot event, what they take, and how much they slow it
-	$(BIN)/python bench/listeners.py $(ARGS)
+	$(BIN)/python bench/trials/listeners.py $(ARGS)
 
 bench-overload: $(VENV)/.installed ## What is booked when 1, 2 and 3 times as much is asked as can be done
-	$(BIN)/python bench/overload.py $(ARGS)
+	$(BIN)/python bench/trials/overload.py $(ARGS)
 
 bench-rebuild: $(VENV)/.installed ## How fast 500,000 live orders come back at start-up, and what they weigh
-	$(BIN)/python bench/rebuild.py $(ARGS)
+	$(BIN)/python bench/trials/rebuild.py $(ARGS)
 
 bench-waiting: $(VENV)/.installed ## What 100,000 in line cost, as a ratio to a thousand
-	$(BIN)/python bench/waiting_list.py $(ARGS)
+	$(BIN)/python bench/trials/waiting_list.py $(ARGS)
 
 clean: ## Remove the virtual environment and what the tools leave behind (never your data)
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

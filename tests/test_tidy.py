@@ -2,6 +2,7 @@
 
 actors        imports neither of the others; they do not know each other, and both know it
 client        is for other people's programs: it knows the server by what goes over the wire, and nothing else
+bench         loads a server from outside; its trials, tools and peers are run here, and not installed
 the root      the files that put the three together; only they import each other
 no __init__   an http/__init__.py would hide the standard library's http from whatever is run from here;
               client/ hides nothing, and has one, so that users import what they need from boxoffice.client
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("actors", "client", "http", "persistence")
+FOLDERS = ("actors", "bench", "client", "http", "persistence")
 ROOTS = (
     "http/__main__.py", "http/composition.py", "http/key_commands.py", "http/locate.py", "http/start.py",
     "http/watch_command.py",
@@ -35,9 +36,10 @@ WITH_THREADS = {
 EVENT_LOOP_IN = ("client/", "http/", "bench/")
 
 STANDARD = set(sys.stdlib_module_names)
-ACTORS, CLIENT, HTTP, PERSISTENCE = (f"boxoffice.{folder}" for folder in FOLDERS)
+ACTORS, BENCH, CLIENT, HTTP, PERSISTENCE = (f"boxoffice.{folder}" for folder in FOLDERS)
 MAY_IMPORT = {
     "actors": {ACTORS, "pykka", "msgspec", "sortedcontainers"},
+    "bench": {BENCH, "aiohttp", "hdrh", "httptools", "msgspec", "rich", "uvloop"},
     "client": {CLIENT, "aiohttp", "msgspec"},
     "persistence": {ACTORS, PERSISTENCE, "sqlalchemy", "psycopg2", "alembic", "msgspec"},
     "http": {
@@ -64,8 +66,10 @@ def files(*folders: str) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in found]
 
 
-SOURCES = files(*FOLDERS)
-EVERYTHING = [*SOURCES, *files("bench", "tests")]
+BESIDE = ("bench/trials/", "bench/tools/", "bench/peers/")
+"""What is measured and compared here with scripts that nobody installs."""
+SOURCES = [file for file in files(*FOLDERS) if not file.startswith(BESIDE)]
+EVERYTHING = [*SOURCES, *files(*BESIDE), *files("tests")]
 each_source = pytest.mark.parametrize("file", SOURCES)
 each_file = pytest.mark.parametrize("file", EVERYTHING)
 
@@ -111,7 +115,7 @@ def packages(file: str) -> set[str]:
 
 def test_there_is_something_to_look_at() -> None:
     assert {*ROOTS, *PURE, *WITH_THREADS} <= set(SOURCES)
-    assert {file.split("/")[0] for file in EVERYTHING} == {*FOLDERS, "bench", "tests"}
+    assert {file.split("/")[0] for file in EVERYTHING} == {*FOLDERS, "tests"}
 
 
 @each_source
@@ -125,7 +129,7 @@ def test_each_folder_imports_only_what_it_may(file: str) -> None:
 def test_nobody_imports_the_composition_root(file: str) -> None:
     known = {module_name(root) for root in ROOTS} & set(imports(parsed(file)))
     others = {
-        *("bench/rebuild.py", "tests/simulation/unsafe.py", "tests/support/impatient.py"),
+        *("bench/trials/rebuild.py", "tests/simulation/unsafe.py", "tests/support/impatient.py"),
         "tests/unit/test_watch_keys.py",
     }
     assert not known or file in {*ROOTS, *others}
@@ -134,7 +138,7 @@ def test_nobody_imports_the_composition_root(file: str) -> None:
 @each_file
 def test_the_packages_are_imported_by_their_whole_names(file: str) -> None:
     """`import actors` would make a second copy of every class."""
-    assert packages(file).isdisjoint({"actors", "client", "persistence"})
+    assert packages(file).isdisjoint({"actors", "bench", "client", "persistence"})
 
 
 @pytest.mark.parametrize("file", files("actors", "http", "persistence"))
@@ -186,7 +190,7 @@ def test_threads_are_known_to_these_files_only(file: str) -> None:
     assert file in WITH_THREADS or packages(file).isdisjoint({"threading", "concurrent", "_thread"})
 
 
-@pytest.mark.parametrize("file", [*SOURCES, *files("bench")])
+@pytest.mark.parametrize("file", [*SOURCES, *files(*BESIDE)])
 def test_the_event_loop_is_known_to_the_front_only(file: str) -> None:
     assert file.startswith(EVENT_LOOP_IN) or "asyncio" not in packages(file)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support import postgres
 from tests.support.server import QUIET
 
-BENCH = Path(__file__).parents[2] / "bench" / "listeners.py"
+BENCH = Path(__file__).parents[2] / "bench" / "trials" / "listeners.py"
 SMALL = ("--listeners", "200", "--stalled", "5", "--stuck-seconds", "0", "--seconds", "1", "--rounds", "1")
 
 

@@ -1,6 +1,6 @@
 """What a long waiting list costs: one look-up of a position, and one cancellation that promotes.
 
-    python bench/waiting_list.py [--waiting 100000] [--rounds 5]
+    python bench/trials/waiting_list.py [--waiting 100000] [--rounds 5]
 
 The state machine alone, on the main thread: no HTTP and no database. The baseline is the same event with a
 thousand in line, in the same run. Prints microseconds for each, and the ratio of the two.

@@ -1,6 +1,6 @@
 """Thousands of listeners on one hot event while bookings run: what they see, what they cost, whom they slow.
 
-    python bench/listeners.py [--listeners 5000] [--stalled 100] [--seconds 8] [--rounds 3] [--connections 64]
+    python bench/trials/listeners.py [--listeners 5000] [--stalled 100] [--seconds 8] [--rounds 3]
 
 Starts `boxoffice serve` on a throw-away embedded database. In each round a closed loop books tickets of a new
 event (see `open_loop.py`), first with nobody listening and then with all listeners (see `audience.py`), of

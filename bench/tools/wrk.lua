@@ -1,5 +1,5 @@
 -- wrk's script: books one ticket a request, or so many in a batch, each for a new customer.
---   wrk -t1 -c64 -d10s -s bench/book.lua http://127.0.0.1:3000 -- EVENT_ID [TICKETS_IN_A_BATCH]
+--   wrk -t1 -c64 -d10s -s bench/tools/wrk.lua http://127.0.0.1:3000 -- EVENT_ID [TICKETS_IN_A_BATCH]
 -- With API_KEY in the environment, as the holder of that key.
 local event, batch, count = "1", nil, 0
 local headers = { ["Content-Type"] = "application/json" }

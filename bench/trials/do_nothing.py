@@ -3,7 +3,7 @@
 Decodes and validates what the real handler does, and answers a document of the same shape; what it
 leaves out is the actor, the journal and PostgreSQL. Run by the benchmarks as a process of its own:
 
-    python bench/do_nothing.py --port 3001
+    python bench/trials/do_nothing.py --port 3001
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """How fast live orders come back at start-up, and what they weigh in memory.
 
-    python bench/rebuild.py [--events 1000] [--orders 500000] [--rounds 3]
+    python bench/trials/rebuild.py [--events 1000] [--orders 500000] [--rounds 3]
 
 Fills a throw-away embedded database, then rebuilds everything in a fresh process for each round, the way
 `boxoffice serve` does it: the same recovery, the same directory, an actor for each event. One order in ten

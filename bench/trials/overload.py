@@ -1,6 +1,6 @@
 """Goodput when more is asked than the server can do: bookings at 1, 2 and 3 times its capacity.
 
-    python bench/overload.py [--seconds 8] [--times 1 2 3] [--connections 4000] [--rounds 1]
+    python bench/trials/overload.py [--seconds 8] [--times 1 2 3] [--connections 4000] [--rounds 1]
 
 Starts `boxoffice serve` on a throw-away embedded database, finds what it can do in a closed loop on one hot
 event, and then offers multiples of that in an open loop (see `open_loop.py`), each on a new event. Goodput

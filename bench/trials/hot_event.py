@@ -1,6 +1,6 @@
 """Durable bookings per second on one hot event, as a ratio to a handler that does nothing.
 
-    python bench/hot_event.py [--seconds 8] [--rounds 3] [--connections 64 256] [--batch 100] [--key]
+    python bench/trials/hot_event.py [--seconds 8] [--rounds 3] [--connections 64 256] [--batch 100] [--key]
 
 Starts `boxoffice serve` on a throw-away embedded database and `do_nothing.py` beside it, and lets wrk load
 the two in turn, so that a machine that slows down slows both. Prints each round and the median ratio. With
@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
+SCRIPT = HERE.parent / "tools" / "wrk.lua"
 CAPACITY = 10_000_000  # more than is ever booked here
 
 
@@ -73,7 +74,7 @@ def wrk(
     url: str, event_id: str, connections: int, seconds: int, batch: int = 0, key: str = ""
 ) -> tuple[float, str, int]:
     """Requests per second, the 99th percentile as wrk writes it, and how many answers were no success."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(HERE / "book.lua")]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(SCRIPT)]
     command += [url, "--", event_id, *([str(batch)] if batch else [])]
     env = {**os.environ, "API_KEY": key} if key else None
     said = subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout
