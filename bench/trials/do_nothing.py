@@ -1,7 +1,9 @@
-"""The ceiling: the same server, route, body and answer as `POST /book`, and no booking.
+"""The ceiling: the same server, routes, bodies and answers as `POST /book` and `GET /status`, and no booking.
 
-Decodes and validates what the real handler does, and answers a document of the same shape; what it
-leaves out is the actor, the journal and PostgreSQL. Run by the benchmarks as a process of its own:
+`POST /book` decodes and validates what the real handler does, and answers a document of the same shape; what
+it leaves out is the door, the actor, the journal and PostgreSQL. `GET /status/{eventId}` answers the bytes of
+a status document that were made beforehand, under the headers that a real one has. Run by the trials as a
+process of its own:
 
     python bench/trials/do_nothing.py --port 3001
 """
@@ -14,6 +16,7 @@ from aiohttp import web
 
 from boxoffice.actors.values import (
     EventId,
+    EventStatus,
     Instant,
     Order,
     OrderId,
@@ -22,6 +25,18 @@ from boxoffice.actors.values import (
 from boxoffice.http import binding, server, wire
 from boxoffice.http.commands import COMMANDS
 from boxoffice.http.handlers import read_json, response
+
+STATUS = wire.encode(
+    wire.event_body(
+        EventStatus(EventId(1), "Hot", 10_000_000, 9_900_000, 100_000, 0, 0, 0, 0, 100_001), Instant(1)
+    )
+)
+STATUS_HEADERS = {
+    "X-Request-ID": "01a21439cf6f75b78cdbe4ac",
+    "Content-Type": "application/json",
+    "ETag": '"100001-open"',
+    "Cache-Control": "no-cache",
+}
 
 
 async def book(request: web.Request) -> web.Response:
@@ -34,6 +49,11 @@ async def book(request: web.Request) -> web.Response:
     return response(201, wire.order_body(event_id, order, 1))
 
 
+async def status(_: web.Request) -> web.Response:
+    """Say what was said before."""
+    return web.Response(body=STATUS, headers=STATUS_HEADERS)
+
+
 async def main(port: int) -> None:
     """Serve until SIGTERM."""
 
@@ -44,7 +64,7 @@ async def main(port: int) -> None:
 
     bound = binding.bind("127.0.0.1", port)
     app = web.Application()
-    app.add_routes([web.post("/book", book)])
+    app.add_routes([web.post("/book", book), web.get("/status/{eventId}", status)])
     await server.serve(app, bound, ready=ready, drain=nothing)
 
 

@@ -22,20 +22,17 @@ and the aims beside the figures. Connecting takes a second for every 500.
 import argparse
 import asyncio
 import gc
-import json
 import resource
-import signal
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.request import urlopen
 
 import uvloop
 from audience import Process, audience
+from findings import Findings, parser
 from open_loop import GOOD, SENT, Tally, kind_of
-from overload import Stage, staged
+from overload import crowd_of
+from stage import Stage, end_on_sigterm, open_all_files, staged
 from staleness import Answered
 
 A_SECOND = 500
@@ -51,6 +48,9 @@ FLAT_BYTES = 64 * 1024
 """What the server may grow by for each that never reads."""
 
 MEBIBYTE = 1 << 20
+
+STALE_MS = 1_000.0
+RATIO = 0.5
 
 
 class Load(NamedTuple):
@@ -82,7 +82,10 @@ class Load(NamedTuple):
 class Benchmark:
     """All rounds, and what has become of the aims."""
 
-    def __init__(self, stage: Stage, listeners: Process, options: argparse.Namespace) -> None:
+    def __init__(
+        self, findings: Findings, stage: Stage, listeners: Process, options: argparse.Namespace
+    ) -> None:
+        self._findings = findings
         self._stage = stage
         self._listeners = listeners
         self._options = options
@@ -110,12 +113,12 @@ class Benchmark:
             answered.note(answer)
             return str(kind_of(answer))
 
-        crowd = self._stage.crowd(event_id, self._options.connections, seen)
-        before = resident_bytes(self._stage)
+        crowd = crowd_of(self._stage, event_id, self._options.connections, seen)
+        before = self._stage.resident_bytes
         marks = self._stage.watch_cpu(seconds, warm_up_s)
         begin_s = time.monotonic() + warm_up_s
         await crowd.press(warm_up_s, seconds)
-        grew = resident_bytes(self._stage) - before
+        grew = self._stage.resident_bytes - before
         if set(crowd.all) != {GOOD, SENT}:
             print(f"the closed loop saw {dict(crowd.all)}", flush=True)
         used_s = {name: marks[1][name] - marks[0][name] for name in marks[0]}
@@ -124,12 +127,12 @@ class Benchmark:
     async def _round(self, number: int, alone: Load) -> None:
         """The same with listeners."""
         event_id = self._stage.event()
-        before = resident_bytes(self._stage)
+        before = self._stage.resident_bytes
         await self._enter(event_id)
-        inside = resident_bytes(self._stage)
+        inside = self._stage.resident_bytes
         began_s = time.monotonic()
         load = await self._load(event_id, self._options.seconds)
-        version = int(status(self._stage.url, event_id)["version"])
+        version = int(self._stage.status(event_id)["version"])
         settled = await self._listeners.ask("settle", version=version, within_s=SETTLE_S)
         self._ratios.append(load.rate / alone.rate)
         by_cpu = load.good / load.cpu_s["server"] / (alone.good / alone.cpu_s["server"])
@@ -140,7 +143,7 @@ class Benchmark:
         self._tell_final(settled, version, load)
         await self._tell_stale(load, alone, version)
         await asyncio.sleep(began_s + self._options.stuck_seconds - time.monotonic())
-        grew = resident_bytes(self._stage) - inside
+        grew = self._stage.resident_bytes - inside
         if number == 1:
             self._tell_memory(inside - before, grew, load, alone)
         await self._tell_stalled(await self._listeners.ask("idle"), version)
@@ -197,16 +200,17 @@ class Benchmark:
         )
 
     def _conclude(self) -> None:
-        ratio, staleness_s = statistics.median(self._ratios), statistics.median(self._staleness_s)
-        flat = (self._extra_bytes or 0) <= FLAT_BYTES * max(100, self._options.stalled)
-        aims = {
-            "every listener has the final version": (all(self._final), ""),
-            "p99 staleness under 1 s": (staleness_s < 1, f"median {staleness_s * 1_000:.0f} ms"),
-            "bookings/s at least half": (ratio >= 0.5, f"median ratio {ratio:.2f}"),
-            "memory flat": (flat, f"{(self._extra_bytes or 0) / MEBIBYTE:.1f} MiB"),
-        }
-        for aim, (is_met, found) in aims.items():
-            print(f"{'met   ' if is_met else 'MISSED'}  {aim}{found and ': ' + found}", flush=True)
+        tell = self._findings.tell
+        many = self._options.listeners
+        extra = (self._extra_bytes or 0) / MEBIBYTE
+        room = FLAT_BYTES * max(100, self._options.stalled) / MEBIBYTE
+        final = 100 * sum(self._final) / len(self._final)
+        tell(f"looks at {many:,} listeners that all had the final version", final, "%", at_least=100)
+        staleness_ms = statistics.median(self._staleness_s) * 1_000
+        tell("p99 of how old what a listener sees has become", staleness_ms, "ms", at_most=STALE_MS)
+        what = f"bookings with {many:,} listeners, to without"
+        tell(what, statistics.median(self._ratios), at_least=RATIO)
+        tell("what the server grew by beside the bookings", extra, "MiB", at_most=room)
 
 
 def used(load: Load) -> str:
@@ -216,36 +220,21 @@ def used(load: Load) -> str:
     )
 
 
-def status(url: str, event_id: str) -> dict[str, Any]:
-    """What the event shows."""
-    with urlopen(f"{url}/status/{event_id}", timeout=10) as answer:
-        found: dict[str, Any] = json.load(answer)
-        return found
-
-
-def resident_bytes(stage: Stage) -> int:
-    """The server's memory that is in use (Linux)."""
-    statm = Path(f"/proc/{stage.pids['server']}/statm").read_text()
-    return int(statm.split()[1]) * resource.getpagesize()
-
-
 def parse() -> argparse.Namespace:
     """What is to be done; ends here if there are not enough open files for it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--listeners", type=int, default=5_000)
-    parser.add_argument("--stalled", type=int, default=100, help="how many of them never read")
-    parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=64, help="how many book at once")
-    parser.add_argument("--pace", type=int, default=A_SECOND, help="listeners that connect in a second")
-    parser.add_argument(
+    options_of = parser(__doc__, rounds=3)
+    options_of.add_argument("--listeners", type=int, default=5_000)
+    options_of.add_argument("--stalled", type=int, default=100, help="how many of them never read")
+    options_of.add_argument("--seconds", type=float, default=8.0)
+    options_of.add_argument("--connections", type=int, default=64, help="how many book at once")
+    options_of.add_argument("--pace", type=int, default=A_SECOND, help="listeners that connect in a second")
+    options_of.add_argument(
         "--stuck-seconds",
         type=float,
         default=15.0,
         help="when to look at those that never read, at the earliest",
     )
-    parser.add_argument("--temporary", default="/var/tmp", help="folder for the throw-away database")
-    options = parser.parse_args()
+    options = options_of.parse_args()
     options.stalled = min(options.stalled, options.listeners)
     wanted, hard = (
         options.listeners + options.connections + SPARE,
@@ -256,25 +245,27 @@ def parse() -> argparse.Namespace:
     return options
 
 
-async def measure(stage: Stage, options: argparse.Namespace) -> bool:
+async def measure(findings: Findings, stage: Stage, options: argparse.Namespace) -> bool:
     """Whether every listener had the final version."""
     async with audience() as listeners:
         stage.pids["listeners"] = listeners.pid
-        return await Benchmark(stage, listeners, options).run()
+        return await Benchmark(findings, stage, listeners, options).run()
 
 
 def main() -> None:
-    """Run the benchmark."""
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM")
-    )  # so that all that was begun is ended
+    """Run the trial."""
+    end_on_sigterm()
     options = parse()
+    open_all_files()
+    findings = Findings("listeners")
     many = options.listeners + options.connections + SPARE
     room = ("--max-connections", str(many), "--max-listeners", str(many))
     with staged(options.temporary, *room) as stage:
         gc.disable()  # the crowd makes no cycles
-        if not uvloop.run(measure(stage, options)):
-            raise SystemExit("not every listener had the final version")
+        all_final = uvloop.run(measure(findings, stage, options))
+    findings.write(options.json)
+    if not all_final:
+        raise SystemExit("not every listener had the final version")
 
 
 if __name__ == "__main__":

@@ -13,26 +13,17 @@ booking costs in a crowd when something else takes the processors as well: the g
 """
 
 import argparse
-import asyncio
 import gc
-import os
-import resource
-import shutil
 import statistics
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import open_loop
 import uvloop
-from hot_event import CAPACITY, booked, post, running
+from findings import Findings, parser
 from open_loop import EVERYTHING, GOOD, LOST, OTHER, OVERLOADED, SENT, TIMED_OUT, Crowd, Tally
+from stage import Stage, end_on_sigterm, open_all_files, staged
 
 WARM_UP_S = 3.0
 PRESSING = 256
@@ -46,86 +37,11 @@ class Rate(NamedTuple):
     a_cpu_second: float
 
 
-class Process(NamedTuple):
-    """Its parent, and its processor time in seconds."""
-
-    parent: int
-    cpu_s: float
-
-
-class Stage:
-    """The server, and what each of the processes uses of the processors. `pids`: ours, by their names."""
-
-    def __init__(self, url: str, data_dir: Path) -> None:
-        self.url = url
-        self.pids = {}
-        for pid, each in processes().items():
-            if each.parent == os.getpid():
-                self.pids["server"] = pid  # we have no other child yet
-        self._postgres = int((data_dir / "postgres" / "postmaster.pid").read_text().split()[0])
-
-    def cpu_s(self) -> dict[str, float]:
-        """Seconds of processor time so far; only our own where there is no /proc."""
-        used = processes()
-        return {
-            "generator": time.process_time(),
-            **{name: used[pid].cpu_s for name, pid in self.pids.items() if pid in used},
-            "PostgreSQL": sum(each.cpu_s for each in used.values() if each.parent == self._postgres),
-        }
-
-    def event(self) -> str:
-        """A new event with enough tickets for everybody."""
-        return str(post(f"{self.url}/initialize", {"eventName": "Hot", "totalTickets": CAPACITY})["eventId"])
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where the server listens."""
-        parts = urlsplit(self.url)
-        assert parts.hostname is not None
-        assert parts.port is not None
-        return parts.hostname, parts.port
-
-    def crowd(
-        self, event_id: str, connections: int, kind_of: Callable[[bytes], str] = open_loop.kind_of
-    ) -> Crowd:
-        """People who want tickets for it, one each."""
-        return Crowd(*self.address, connections, bookings(event_id), kind_of)
-
-    def watch_cpu(self, seconds: float, warm_up_s: float = WARM_UP_S) -> list[dict[str, float]]:
-        """What has been used when the warm-up ends, and when the load does; complete only then."""
-        marks: list[dict[str, float]] = []
-        for after_s in (warm_up_s, warm_up_s + seconds):
-            asyncio.get_running_loop().call_later(after_s, lambda: marks.append(self.cpu_s()))
-        return marks
-
-
-@contextmanager
-def staged(temporary: str, *options: str) -> Iterator[Stage]:
-    """A server with these options on a throw-away database in this folder, and all the files it may open."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # the server's, too
-    folder = Path(tempfile.mkdtemp(prefix="boxoffice-bench-", dir=temporary))
-    folder.chmod(0o755)
-    boxoffice = str(Path(sys.executable).with_name("boxoffice"))
-    serve = (boxoffice, "serve", "--port", "0", "--data-dir", str(folder), *options)
-    try:
-        with running("is open at", *serve) as line:
-            yield Stage(line.split("is open at ")[1].split(",")[0], folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def processes() -> dict[int, Process]:
-    """All that run, by their ids."""
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has just ended
-        used_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        found[int(stat.parent.name)] = Process(int(fields[1]), used_s)
-    return found
+def crowd_of(
+    stage: Stage, event_id: str, connections: int, kind_of: Callable[[bytes], str] = open_loop.kind_of
+) -> Crowd:
+    """People who want tickets for it, one each."""
+    return Crowd(*stage.address, connections, bookings(event_id), kind_of)
 
 
 def bookings(event_id: str) -> Callable[[], bytes]:
@@ -145,8 +61,8 @@ def rate_of(tally: Tally, marks: list[dict[str, float]], seconds: float) -> Rate
 
 async def capacity(stage: Stage, seconds: float) -> Rate:
     """What it can do in a closed loop."""
-    crowd = stage.crowd(stage.event(), PRESSING)
-    marks = stage.watch_cpu(seconds)
+    crowd = crowd_of(stage, stage.event(), PRESSING)
+    marks = stage.watch_cpu(seconds, WARM_UP_S)
     await crowd.press(WARM_UP_S, seconds)
     if set(crowd.all) != {GOOD, SENT}:
         raise SystemExit(f"the closed loop saw {dict(crowd.all)}")
@@ -156,10 +72,10 @@ async def capacity(stage: Stage, seconds: float) -> Rate:
 async def overload(stage: Stage, rate: float, seconds: float, connections: int) -> tuple[Rate, list[str]]:
     """Goodput when so much is offered, and what there is to say about it."""
     event_id = stage.event()
-    crowd = stage.crowd(event_id, connections)
-    marks = stage.watch_cpu(seconds)
+    crowd = crowd_of(stage, event_id, connections)
+    marks = stage.watch_cpu(seconds, WARM_UP_S)
     await crowd.offer(rate, WARM_UP_S, seconds)
-    sold, good = booked(stage.url, event_id), crowd.all[GOOD]
+    sold, good = stage.booked(event_id), crowd.all[GOOD]
     unknown = crowd.all[TIMED_OUT] + crowd.all[LOST] + crowd.all[OTHER]
     said = [
         *described(crowd.counted, marks, seconds),
@@ -182,7 +98,7 @@ def described(tally: Tally, marks: list[dict[str, float]], seconds: float) -> li
     return lines
 
 
-async def measure(stage: Stage, options: argparse.Namespace) -> None:
+async def measure(findings: Findings, stage: Stage, options: argparse.Namespace) -> None:
     """All loads, each between two measurements of what the server can do."""
     ratios: dict[float, list[Rate]] = {times: [] for times in options.times}
     before = await capacity(stage, options.seconds / 2)
@@ -204,21 +120,24 @@ async def measure(stage: Stage, options: argparse.Namespace) -> None:
         before = after
     for times, found in ratios.items():
         by_time, by_cpu = (statistics.median(each) for each in zip(*found, strict=True))
-        print(f"{times:g}x  median ratio {by_time:.2f}, by processor time {by_cpu:.2f}")
+        note = f"by the server's processor time {by_cpu:.2f}"
+        findings.tell(f"goodput at {times:g} times the capacity, to the capacity", by_time, note=note)
 
 
 def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=8.0)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--times", type=float, nargs="+", default=[1.0, 2.0, 3.0])
-    parser.add_argument("--connections", type=int, default=4_000, help="how many the crowd opens at the most")
-    parser.add_argument("--temporary", default="/var/tmp", help="folder for the throw-away database")
-    options = parser.parse_args()
+    """Run the trial."""
+    options_of = parser(__doc__, rounds=1)
+    options_of.add_argument("--seconds", type=float, default=8.0)
+    options_of.add_argument("--times", type=float, nargs="+", default=[1.0, 2.0, 3.0])
+    options_of.add_argument("--connections", type=int, default=4_000, help="that the crowd opens at the most")
+    options = options_of.parse_args()
+    end_on_sigterm()
+    open_all_files()
+    findings = Findings("overload")
     with staged(options.temporary) as stage:
         gc.disable()  # the crowd makes no cycles
-        uvloop.run(measure(stage, options))
+        uvloop.run(measure(findings, stage, options))
+    findings.write(options.json)
 
 
 if __name__ == "__main__":

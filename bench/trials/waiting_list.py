@@ -6,10 +6,11 @@ The state machine alone, on the main thread: no HTTP and no database. The baseli
 thousand in line, in the same run. Prints microseconds for each, and the ratio of the two.
 """
 
-import argparse
 import random
 import statistics
 import time
+
+from findings import Findings, parser
 
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.messages import Book, Cancel, Command, Find, Initialize
@@ -51,16 +52,18 @@ def measure(waiting: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--waiting", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
+    """Run the trial."""
+    options_of = parser(__doc__, rounds=5)
+    options_of.add_argument("--waiting", type=int, default=100_000)
+    options = options_of.parse_args()
+    findings = Findings("waiting list")
     rounds = [(measure(options.waiting), measure(BASELINE)) for _ in range(options.rounds)]
-    for number, name in enumerate(("position", "cancel and promote")):
+    for number, name in enumerate(("look-up of a position", "cancellation that promotes")):
         many, few = (statistics.median(each[size][number] for each in rounds) for size in (0, 1))
-        print(f"{name:<18}  {options.waiting} waiting: {many:.1f} µs", end="")
-        print(f"  {BASELINE} waiting: {few:.1f} µs  ratio {many / few:.2f}")
+        findings.tell(f"{name}, {options.waiting:,} waiting", many, "us")
+        findings.tell(f"{name}, {BASELINE:,} waiting", few, "us")
+        findings.tell(f"{name}, {options.waiting:,} to {BASELINE:,} waiting", many / few)
+    findings.write(options.json)
 
 
 if __name__ == "__main__":
