@@ -112,7 +112,7 @@ def test_a_request_says_how_long_its_body_is() -> None:
 def test_a_process_that_does_not_get_ready_ends_the_trial_with_what_it_said() -> None:
     with (
         pytest.raises(SystemExit, match="no such thing"),
-        running("is ready", sys.executable, "-c", "print('no such thing')"),
+        running("is ready", sys.executable, "-c", "print('no', 'such thing')"),
     ):
         pass
 
