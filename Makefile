@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+PEERS  := build/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check types chaos fuzz bench bench-hot bench-listeners bench-overload bench-rebuild bench-waiting clean
+.PHONY: help serve test check types chaos fuzz clean peers bench bench-peers bench-hot bench-listeners bench-overload \
+	bench-rebuild bench-waiting
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,7 +41,22 @@ chaos: $(VENV)/.installed ## Break everything for SECONDS=60 with SEED=any, and 
 fuzz: $(VENV)/.installed ## Send what the API document allows, and what it does not, for SECONDS=60 with SEED=any
 	FUZZ_SECONDS=$(SECONDS) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/e2e/test_schemathesis.py -s $(ARGS)
 
-bench: bench-hot bench-rebuild bench-waiting ## Measure the hot path, the rebuild and the line (needs wrk)
+# What is compared with boxoffice has a virtual environment and a node_modules of its own. Without npm, the peer that
+# needs it is left out, and the results say so.
+peers: $(PEERS)/.installed ## Set up what boxoffice is compared with
+
+$(PEERS)/.installed: bench/peers/requirements.txt bench/peers/express/package.json
+	$(PYTHON) -m venv $(PEERS)/venv
+	$(PEERS)/venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/peers/requirements.txt
+	@mkdir -p $(PEERS)/node && cp bench/peers/express/package.json $(PEERS)/node/
+	if command -v npm >/dev/null; then npm install --prefix $(PEERS)/node --omit=dev --no-audit --no-fund --loglevel=error; fi
+	@touch $@
+
+bench: $(VENV)/.installed peers ## Measure everything, in ten minutes, and write bench/RESULTS.md (needs wrk)
+	$(BIN)/python bench/trials/results.py $(ARGS)
+
+bench-peers: $(VENV)/.installed peers ## The same load on boxoffice and on what else one would build, in turn
+	$(BIN)/python bench/trials/peers.py $(ARGS)
 
 bench-hot: $(VENV)/.installed ## Durable bookings per second on one event, as a ratio to a handler that does nothing
 	$(BIN)/python bench/trials/hot_event.py $(ARGS)
