@@ -2,6 +2,10 @@
 
 import msgspec
 
+CONNECTIONS = 64
+CONNECTIONS_OF_BATCH = 8
+"""When nobody says how many: 8,000 bookings under way, of the 10,000 of one event that a server admits."""
+
 
 class Options(msgspec.Struct, frozen=True):
     """A load test's settings. Times in seconds."""

@@ -36,3 +36,10 @@ class Answer(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
     replayed: bool = False
     """Whether it was given before, to the same `Idempotency-Key`."""
+
+
+NO_ANSWER = Answer(0)
+"""The connection could not be made, or was lost, or what came was no HTTP."""
+
+GAVE_UP = Answer(0)
+"""It did not come in time, and the client has closed its connection. Told from the other by identity."""

@@ -10,6 +10,10 @@ from boxoffice.bench.options import Options
 from boxoffice.bench.target import Target
 
 
+class LoadError(Exception):
+    """Why a load cannot be made, in words for whoever asked for it."""
+
+
 class Taken(msgspec.Struct, frozen=True):
     """What a scenario makes of an answer."""
 
@@ -38,9 +42,10 @@ class Visitor(Protocol):
 
 
 class Scenario(Protocol):
-    """One way in which people come to a box office."""
+    """One way in which people come to a box office. `counted`: what is good, in the plural."""
 
     name: str
+    counted: str
 
     async def prepare(self, target: Target, options: Options) -> Plan:
         """Make the events. In the parent process, before the load. Raises LoadError when that cannot be."""
