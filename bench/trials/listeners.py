@@ -3,11 +3,12 @@
     python bench/trials/listeners.py [--listeners 5000] [--stalled 100] [--seconds 8] [--rounds 3]
 
 Starts `boxoffice serve` on a throw-away embedded database. In each round a closed loop books tickets of a new
-event (see `open_loop.py`), first with nobody listening and then with all listeners (see `audience.py`), of
-whom the last `--stalled` never read. Prints for each round
+event (see `open_loop.py`), first with nobody listening and then with all listeners, of whom the last
+`--stalled` never read. The listeners are those of `boxoffice bench --scenario listeners`, which measures one
+such load; what this adds is the comparison, and the server's memory. Prints for each round
 
 final       how many have the version that `GET /status` shows once all is booked. Ends with 1 if not all have
-staleness   how old what a listener sees has become, and the lag of what arrives (see `staleness.py`)
+staleness   how old what a listener sees has become, and the lag of what arrives (bench/load/staleness.py)
 bookings    a second, with listeners as a ratio to without; the same for a second of the server's processor
             time, for when something else takes the processors, too; and how long answers took
 processors  what each process used of them, and the server's time for a message: what it used beyond what as
@@ -28,15 +29,13 @@ import time
 from typing import Any, NamedTuple
 
 import uvloop
-from audience import Process, audience
 from findings import Findings, parser
 from open_loop import GOOD, SENT, Tally, kind_of
 from overload import crowd_of
 from stage import Stage, end_on_sigterm, open_all_files, staged
-from staleness import Answered
 
-A_SECOND = 500
-"""Listeners that come in a second."""
+from boxoffice.bench.load.audience import A_SECOND, Process, audience
+from boxoffice.bench.load.staleness import Answered
 
 SETTLE_S = 10.0
 """How long after the last booking all must have the final version. One that is stuck is closed by then."""
@@ -150,11 +149,10 @@ class Benchmark:
         await self._listeners.ask("leave")
 
     async def _enter(self, event_id: str) -> None:
-        host, port = self._stage.address
         many = self._options.listeners
-        path = f"/status/{event_id}/live"
+        url = f"{self._stage.url}/status/{event_id}/live"
         who = {"listeners": many, "stalled": self._options.stalled, "a_second": self._options.pace}
-        entered = await self._listeners.ask("enter", host=host, port=port, path=path, **who)
+        entered = await self._listeners.ask("enter", url=url, key=None, **who)
         if entered["inside"] < many:
             raise SystemExit(f"only {entered['inside']} of {many} listeners came in: {entered['ended']}")
 
@@ -170,7 +168,7 @@ class Benchmark:
 
     async def _tell_stale(self, load: Load, alone: Load, version: int) -> None:
         window = {"begin_s": load.begin_s, "end_s": load.begin_s + load.seconds}
-        stale = await self._listeners.ask("stale", answered_s=load.answered.by_version(version), **window)
+        stale = await self._listeners.stale(load.answered.by_version(version), **window)
         p50, p99, worst = (f"{value * 1_000:.0f}" for value in (*stale["staleness_s"], stale["worst_s"]))
         lag = ", ".join(f"{value * 1_000:.0f}" for value in stale["lag_s"])
         self._staleness_s.append(stale["staleness_s"][1])

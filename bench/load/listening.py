@@ -2,10 +2,11 @@
 
 A WebSocket made by hand on an event loop's transport: it asks for the upgrade, notes the version in every
 status and when it came, and answers pings. Or it never reads: it is let in, and then stops for good. Used by
-`audience.py`, on uvloop.
+`audience.py`, in a process of its own.
 """
 
 import asyncio
+import math
 import re
 import socket
 import time
@@ -19,11 +20,21 @@ TEXT, CLOSE, PING = 0x81, 0x88, 0x89
 UNMASKED = bytes(4)
 """A mask that changes nothing, which is one as well as any other."""
 
-UPGRADE = (
-    "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Ym94b2ZmaWNlIGxpc3Rlbg==\r\n\r\n"
-)
 VERSION = re.compile(rb'"version":(\d+)')
+
+WENT_BACK = "an older version after a newer one"
+NO_VERSION = "a message without a version"
+BREACHES = (WENT_BACK, NO_VERSION)
+"""What no server may do to a listener; to close the connection is no breach."""
+
+
+def upgrade(path: str, host: str, key: str | None) -> bytes:
+    """The request by which a listener comes in; `host` with its port, `key` an API key."""
+    who = f"Authorization: Bearer {key}\r\n" if key else ""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{who}"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Ym94b2ZmaWNlIGxpc3Rlbg==\r\n\r\n"
+    ).encode()
 
 
 def frame(data: bytes, at: int) -> tuple[int, int, int] | None:
@@ -46,6 +57,7 @@ class Listener(asyncio.Protocol):
         "_upgrade_request",
         "arrived_s",
         "ended",
+        "ended_s",
         "is_in",
         "reads",
         "versions",
@@ -58,6 +70,7 @@ class Listener(asyncio.Protocol):
         self.reads = reads
         self.is_in = False
         self.ended: str | None = None
+        self.ended_s = math.inf
         self.arrived_s = array("d")
         self.versions = array("q")
 
@@ -84,8 +97,8 @@ class Listener(asyncio.Protocol):
         now_s = time.monotonic()
         if self._rest:
             data = self._rest + data
-        at = 0 if self.is_in else self._upgrade(data)
-        while (found := frame(data, at)) is not None and self.is_in:
+        at = 0 if self.is_in else self._upgraded(data)
+        while self.is_in and self.ended is None and (found := frame(data, at)) is not None:
             kind, begin, at = found
             if kind == TEXT:
                 self._status(data, begin, at, now_s)
@@ -93,7 +106,7 @@ class Listener(asyncio.Protocol):
                 self._control(kind, data[begin:at])
         self._rest = data[at:]
 
-    def _upgrade(self, data: bytes) -> int:
+    def _upgraded(self, data: bytes) -> int:
         end = data.find(b"\r\n\r\n") + 4
         if end < 4:
             return 0
@@ -108,11 +121,11 @@ class Listener(asyncio.Protocol):
     def _status(self, data: bytes, begin: int, end: int, now_s: float) -> None:
         found = VERSION.search(data, begin, end)
         if found is None:
-            self.leave("a message without a version")
+            self.leave(NO_VERSION)
             return
         version = int(found[1])
         if version < self.version:
-            self.leave("an older version after a newer one")
+            self.leave(WENT_BACK)
             return
         self.arrived_s.append(now_s)
         self.versions.append(version)
@@ -132,11 +145,15 @@ class Listener(asyncio.Protocol):
 
     def leave(self, why: str) -> None:
         """Close, for this reason."""
-        self.ended = self.ended or why
+        self._ends(why)
         if self._transport is not None:
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The server has closed, or this end has."""
-        self.ended = self.ended or ("reset" if exc else "closed")
+        self._ends("reset" if exc else "closed")
         self._transport = None
+
+    def _ends(self, why: str) -> None:
+        if self.ended is None:
+            self.ended, self.ended_s = why, time.monotonic()

@@ -11,18 +11,26 @@ staleness   of a listener at some time: that time, less the moment of the oldest
             silence as one of many; the worst is taken from every arrival.
 
 What arrives before its moment (the booker's answer was still on its way) counts as 0. Nothing is sent or
-received here. All times are in seconds of CLOCK_MONOTONIC, which all processes of a machine share.
+received here. All times are in seconds of CLOCK_MONOTONIC, which all processes of a machine share. Used by
+`audience.py`; who books, or reads what bookers have written down, fills in an `Answered`.
 """
 
 import math
+import re
 import time
 from array import array
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Sequence
+from itertools import accumulate
 
 SAMPLE_S = 0.05
+SAMPLES_MAX = 1_000_000
+"""More than that are not looked at: each listener less often, or one in so many messages."""
+
 SPREAD = 0.618034
 """Where in those 50 ms each listener is looked at: this much of them later than the one before it."""
+
+LAST_VERSION = re.compile(rb'.*"version":(\d+)', re.DOTALL)
+"""An answer's own, which stands after those of what it tells of."""
 
 Arrivals = tuple[Sequence[float], Sequence[int]]
 """When messages arrived at one listener, and with which versions."""
@@ -35,67 +43,67 @@ class Answered:
         self._versions = array("q")
         self._times_s = array("d")
 
-    def note(self, answer: bytes) -> None:
-        """Take the version from an answer that has come, if there is one."""
-        at = answer.rfind(b'"version":') + 10
-        if at > 9:
-            self._times_s.append(time.monotonic())
-            self._versions.append(int(answer[at : answer.find(b",", at)].rstrip(b"}")))
+    def note(self, answer: bytes, answered_s: float | None = None) -> None:
+        """Take the version from an answer that came then, or just now, if there is one."""
+        found = LAST_VERSION.search(answer)
+        if found is not None:
+            self._times_s.append(time.monotonic() if answered_s is None else answered_s)
+            self._versions.append(int(found[1]))
 
     @property
     def last_s(self) -> float:
-        """When the last answer came."""
-        return max(self._times_s)
+        """When the last answer came; 0 if none did."""
+        return max(self._times_s, default=0.0)
 
-    def by_version(self, last: int) -> list[float]:
+    def by_version(self, last: int) -> "array[float]":
         """When each version from 1 to `last` was answered; infinity for those that were not."""
-        times_s = [math.inf] * last
+        times_s = array("d", (math.inf,)) * last
         for version, answered_s in zip(self._versions, self._times_s, strict=True):
-            times_s[version - 1] = min(answered_s, times_s[version - 1])
+            if version <= last:
+                times_s[version - 1] = min(answered_s, times_s[version - 1])
         return times_s
 
 
 class Moments:
     """When each version from 1 on was answered, it or a newer one."""
 
-    def __init__(self, answered_s: Iterable[float]) -> None:
-        backwards = accumulate(reversed(list(answered_s)), min)
-        self._at_s = list(backwards)[::-1]
+    def __init__(self, answered_s: Sequence[float]) -> None:
+        self._at_s = array("d", accumulate(reversed(answered_s), min))
+        self._at_s.reverse()
 
     def since_s(self, version: int, now_s: float) -> float:
         """How long ago `version` was answered; 0 if that is still to come."""
         return max(0.0, now_s - self._at_s[version - 1]) if version <= len(self._at_s) else 0.0
 
 
-def lags_s(moments: Moments, arrivals: Arrivals) -> list[float]:
-    """Of each message after the first, which is the snapshot."""
-    return [moments.since_s(version, now_s) for now_s, version in _after_snapshot(arrivals)]
+def lags_s(moments: Moments, arrivals: Arrivals, one_in: int = 1) -> list[float]:
+    """Of each message after the first, which is the snapshot, or of one in so many."""
+    times_s, versions = arrivals
+    after = zip(times_s[1::one_in], versions[1::one_in], strict=True)
+    return [moments.since_s(version, now_s) for now_s, version in after]
 
 
 def worst_s(moments: Moments, arrivals: Arrivals) -> float:
     """The most that the listener's staleness has come to: just before one of its messages."""
-    _, versions = arrivals
-    old = zip(_after_snapshot(arrivals), versions, strict=False)
-    return max((moments.since_s(seen + 1, now_s) for (now_s, _), seen in old), default=0.0)
+    times_s, versions = arrivals
+    old = zip(times_s[1:], versions, strict=False)
+    return max((moments.since_s(seen + 1, now_s) for now_s, seen in old), default=0.0)
 
 
-def sampled_s(moments: Moments, arrivals: Arrivals, number: int, begin_s: float, end_s: float) -> list[float]:
+def sampled_s(
+    moments: Moments, arrivals: Arrivals, number: int, begin_s: float, end_s: float, every_s: float = SAMPLE_S
+) -> list[float]:
     """The staleness of listener `number` at many times between these two."""
     times_s, versions = arrivals
     found = []
-    look_s = begin_s + SAMPLE_S * (number * SPREAD % 1)
-    for (_, seen), (until_s, _) in pairwise([*zip(times_s, versions, strict=True), (end_s, 0)]):
+    look_s = begin_s + every_s * (number * SPREAD % 1)
+    for seen, until_s in zip(versions, [*times_s[1:], end_s], strict=True):
         while look_s < min(until_s, end_s):
             found.append(moments.since_s(seen + 1, look_s))
-            look_s += SAMPLE_S
+            look_s += every_s
     return found
 
 
 def percentile(of: Sequence[float], percent: float) -> float:
     """So many percent of these, which are sorted, are not above what is returned; 0 if there are none."""
     return of[min(len(of) - 1, int(len(of) * percent / 100))] if of else 0.0
-
-
-def _after_snapshot(arrivals: Arrivals) -> Iterable[tuple[float, int]]:
-    times_s, versions = arrivals
-    return zip(times_s[1:], versions[1:], strict=True)
