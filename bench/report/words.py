@@ -1,0 +1,53 @@
+"""What every report says in sentences: how it was asked, what that hides, and what came of it. Pure."""
+
+from boxoffice.bench.report.figures import many, number, seconds
+from boxoffice.bench.report.results import Results, Run
+
+CLOSED_HIDES = (
+    "A closed loop stops asking while the server stalls, so its latencies leave that wait out "
+    "(coordinated omission); --rate R counts it."
+)
+OPEN_SHOWS = "Latency counts from the moment a request fell due, whether or not it could be sent then."
+
+
+def what_ran(results: Results) -> str:
+    """The load in one line."""
+    run, options = results.run, results.run.options
+    said = [f"{run.loop} loop"]
+    if run.loop == "open":
+        said.append(f"{number(options.get('rate') or results.offered_rate)} requests/s")
+    said.append(many(options.get("connections", 0), "connection"))
+    lasted = f"{seconds(results.lasted_s)}, ended early" if results.ended_early else seconds(results.lasted_s)
+    said.append(lasted + (f" after {seconds(run.warm_up_s)} of warm-up" if run.warm_up_s else ""))
+    if options.get("processes", 1) > 1:
+        said.append(many(options["processes"], "processe").replace("processees", "processes"))
+    return ", ".join([*said, f"seed {options['seed']}"] if "seed" in options else said)
+
+
+def what_it_hides(run: Run) -> str:
+    """What the reader of its latencies must know."""
+    return CLOSED_HIDES if run.loop == "closed" else OPEN_SHOWS
+
+
+def whose_server(run: Run) -> str:
+    """Where it asked."""
+    whose = "a server of its own, on a throw-away database" if run.own_server else ""
+    version = f"boxoffice {run.server_version}" if run.server_version else ""
+    more = ", ".join(each for each in (version, whose) if each)
+    return f"{run.url} ({more})" if more else run.url
+
+
+def verdict(results: Results) -> tuple[bool | None, str]:
+    """Whether all is well, and why; None: nobody looked."""
+    failed = [each for each in results.thresholds if each.failed]
+    if (audit := results.audit) is not None and not audit.ok:
+        broken = sum(not each.ok for each in audit.checks)
+        return False, f"The audit found {many(broken, 'broken promise')}."
+    if failed:
+        named = ", ".join(each.threshold for each in failed)
+        return False, f"It fails by {many(len(failed), 'threshold')}: {named}"
+    if audit is None:
+        return None, "Nobody has looked whether the answers are true: the audit was left out."
+    if not any(each.looked_at for each in audit.checks):
+        return None, "The audit had nothing to look at."
+    return True, "Every answer that was checked is true."
