@@ -3,15 +3,21 @@
 -- With API_KEY in the environment, as the holder of that key.
 local event, batch, count = "1", nil, 0
 local headers = { ["Content-Type"] = "application/json" }
+local threads = 0
 
 if os.getenv("API_KEY") then
   headers["Authorization"] = "Bearer " .. os.getenv("API_KEY")
 end
 
+function setup(thread) -- each thread is a Lua of its own: a number keeps their customers apart
+  threads = threads + 1
+  thread:set("number", threads)
+end
+
 function init(args)
   event, batch = args[1] or event, tonumber(args[2])
   math.randomseed(os.time())
-  run = string.format("%06x", math.random(0, 0xffffff))
+  run = string.format("%06x-%d", math.random(0, 0xffffff), number)
 end
 
 function booking(more)
