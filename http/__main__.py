@@ -1,7 +1,7 @@
 """The command line: reads the settings, finds the database, and has each command done.
 
-With `composition.py`, `locate.py`, `key_commands.py` and `watch_command.py` the composition root: only these
-import all three packages. On the main thread.
+With `composition.py`, `locate.py`, `key_commands.py`, `watch_command.py` and `bench_command.py` the
+composition root: only these import all three packages. On the main thread.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from rich.panel import Panel
 
 from boxoffice.actors import failpoints
 from boxoffice.actors.ports import DatabaseAway
-from boxoffice.http import binding, key_commands, watch_command
+from boxoffice.http import bench_command, binding, key_commands, watch_command
 from boxoffice.http.locate import located, located_beside, refuse_contradictions
 from boxoffice.http.operating.masking import MASK, masked
 from boxoffice.http.operating.settings import AuditSettings, DatabaseSettings, ServeSettings
@@ -52,6 +52,7 @@ app = cyclopts.App(
 )
 app.command(key_commands.keys)
 app.command(watch_command.watch)
+app.command(bench_command.bench)
 
 
 def main() -> None:
@@ -60,6 +61,8 @@ def main() -> None:
         app()
     except (StartupError, binding.ListenError) as error:
         _fail(str(error))
+    except cyclopts.CycloptsError:  # it has been told, and its command has another meaning for 2
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 
