@@ -191,8 +191,8 @@ def test_the_command_reports_what_they_saw_and_counts_it_among_the_proof(server:
     assert ended.code == 0, ended.err
     results = json.loads(ended.out)
     extra = results["extra"]
-    assert extra["listeners"] == extra["listeners_final"] == 100
-    assert extra["messages_per_s"] > 0
-    assert extra["staleness_p99_ms"] > 0
+    assert extra["listeners"] == extra["listenersFinal"] == 100
+    assert extra["messagesPerS"] > 0
+    assert extra["stalenessP99Ms"] > 0
     (check,) = [each for each in results["audit"]["checks"] if each["name"] == NEWEST]
     assert (check["lookedAt"], check["broken"]) == (100, 0)
