@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import pykka
 
-from boxoffice.actors.dispatcher import Dispatcher
+from boxoffice.actors.dispatcher import Dispatcher, PooledRef
 from boxoffice.actors.event_actor import EventActor, Requests
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.loader import Load, Loader
@@ -77,7 +77,7 @@ class Resident(msgspec.Struct):
     """An event with a living actor. `status` is None until something of it is known to be durable."""
 
     lease: Lease
-    actor: pykka.ActorRef[EventActor]
+    actor: PooledRef[EventActor]
     used_at_s: float
     status: EventStatus | None = None
     live_orders: int = 0
@@ -161,8 +161,9 @@ class Directory:
         resident = self._residents.get(event_id)
         if resident is not None:
             self._use(resident)
+            quick = message.are_quick and not self._timer.is_overdue(event_id, message.now)
             try:
-                resident.actor.tell(message)
+                (resident.actor.tell_here if quick else resident.actor.tell)(message)
             except pykka.ActorDeadError:  # it ended, and the word of it is still on its way to us
                 self._forget(resident)
             else:

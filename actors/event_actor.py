@@ -4,7 +4,8 @@ It never waits: its memory runs ahead of the database, and nothing that it decid
 journal has committed the state the answer stands on. When that fails the actor is not repaired, it is
 forgotten, and the next request has the event rebuilt from the database.
 
-Started and told by the directory, and told once by the loader; runs on the dispatcher's threads.
+Started and told by the directory, and told once by the loader. Runs on the dispatcher's threads or, for what
+is quick, on that of the directory.
 """
 
 from collections import deque
@@ -18,7 +19,18 @@ from boxoffice.actors.changes import Change
 from boxoffice.actors.dispatcher import Dispatcher, PooledActor
 from boxoffice.actors.failpoints import passing
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Answer, EventUnavailable, EventUnknown, NotApplied, Overloaded
+from boxoffice.actors.messages import (
+    Answer,
+    Book,
+    Confirm,
+    EventUnavailable,
+    EventUnknown,
+    Extend,
+    Find,
+    Hold,
+    NotApplied,
+    Overloaded,
+)
 from boxoffice.actors.ports import (
     Answered,
     Corrupt,
@@ -32,6 +44,12 @@ from boxoffice.actors.ports import (
     Settled,
 )
 from boxoffice.actors.values import Instant
+
+QUICK = frozenset({Book, Hold, Confirm, Extend, Find})
+"""Commands that take a few microseconds, whatever the event is like: they change one order at the most."""
+
+QUICK_MAX = 64
+"""So many of them are still quick together."""
 
 EXPIRIES_PER_ENTRY = 1_000
 """Holds and offers whose ends go to the journal as one: it writes an entry in one transaction, for which
@@ -49,6 +67,12 @@ class Requests(msgspec.Struct, frozen=True):
     now: Instant
     requests: list[Request]
     decide_by_s: float = inf
+
+    @property
+    def are_quick(self) -> bool:
+        """Whether they are decided in less time than it takes to pass them to another thread."""
+        requests = self.requests
+        return len(requests) <= QUICK_MAX and all(type(each.command) in QUICK for each in requests)
 
 
 class NotLoaded(msgspec.Struct, frozen=True):

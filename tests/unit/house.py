@@ -8,7 +8,7 @@ from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Book, Confirm, Find, Hold, NotApplied
+from boxoffice.actors.messages import Book, Cancel, Confirm, Find, Hold, NotApplied
 from boxoffice.actors.ports import Answered, Entry, Recovered, Request, Settled
 from boxoffice.actors.values import CustomerId, EventId, Instant, OrderId
 from tests.unit.desk import after
@@ -29,6 +29,10 @@ def hold(order: str, seconds: int) -> Request:
 
 def find(order: str) -> Request:
     return Request(Find(OrderId(order)), None)
+
+
+def cancel(order: str) -> Request:
+    return Request(Cancel(OrderId(order)), None)
 
 
 def confirm(order: str) -> Request:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from boxoffice.actors.directory import LOADERS, LOADS_BEGIN_WITHIN_S, PASSIVATED_AT_ONCE, Bounds
-from boxoffice.actors.event_actor import Requests
+from boxoffice.actors.event_actor import QUICK_MAX, Requests
 from boxoffice.actors.messages import (
     Booked,
     Cancel,
@@ -29,6 +29,7 @@ from boxoffice.actors.ports import (
     Settled,
 )
 from boxoffice.actors.values import EventId, OrderId
+from tests.unit.desk import after
 from tests.unit.fakes import Gate, finish_turns
 from tests.unit.house import (
     BOUNDS,
@@ -38,8 +39,11 @@ from tests.unit.house import (
     THIRD,
     House,
     book,
+    cancel,
     committed,
+    confirm,
     find,
+    hold,
     lost,
     on_sale,
     with_a_hold,
@@ -606,6 +610,66 @@ def test_what_is_read_back_on_demand_is_counted_and_what_is_rebuilt_at_start_up_
     assert house.directory.rebuilds == 1, "one of the two is not there"
 
 
+@pytest.fixture
+def without_threads() -> Iterator[House]:
+    """A house whose dispatcher's only thread is held up; an event at version 2 in it has a hold."""
+    house = House()
+    house.directory.adopt(Recovered(with_a_hold(), epoch=1))
+    finish_turns(house.dispatcher)
+    gate = Gate()
+    house.dispatcher.ready(gate)
+    gate.wait()
+    yield house
+    gate.open()
+    house.close()
+
+
+def test_what_is_quick_is_handled_on_the_spot(without_threads: House) -> None:
+    house = without_threads
+    asked = house.ask(EVENT, book("ann"), hold("bob", 60), confirm("holder"))
+    (entry,) = house.journal.entries
+    assert [answered.request for answered in entry.answers] == asked
+    assert entry.status.version == 5
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [[cancel("holder")], [book("ann"), cancel("ann")], [find("ann")] * (QUICK_MAX + 1)],
+    ids=["it may promote many", "one of them is", "they are many"],
+)
+def test_what_is_not_quick_is_left_to_the_dispatcher(without_threads: House, requests: list[Request]) -> None:
+    house = without_threads
+    for _ in requests:
+        house.directory.admit(EVENT)
+    house.directory.submit(EVENT, Requests(NOW, requests))
+    assert house.journal.entries == []
+    assert house.directory.mailbox_depth == 1
+
+
+def test_nothing_is_quick_while_something_is_overdue(without_threads: House) -> None:
+    house = without_threads
+    house.directory.admit(EVENT)
+    house.directory.submit(EVENT, Requests(after(30), [book("ann")]))
+    assert house.journal.entries == []
+
+
+def test_what_is_quick_waits_its_turn(without_threads: House) -> None:
+    house = without_threads
+    house.ask(EVENT, cancel("holder"))
+    house.ask(EVENT, book("ann"))
+    assert house.journal.entries == []
+    assert house.directory.mailbox_depth == 2
+
+
+def test_an_actor_that_fails_on_the_spot_ends_and_its_askers_are_told(without_threads: House) -> None:
+    house = without_threads
+    house.journal.full = SystemExit()
+    (asked,) = house.ask(EVENT, book("ann"))
+    ((answer,),) = house.outlet.answers_to(asked)
+    assert isinstance(answer, NotApplied)
+    assert house.outlet.settled[-1].ended
+
+
 def test_what_waits_for_an_actor_or_a_loader_is_in_their_mailboxes() -> None:
     house = House(Bounds())
     house.adopt(EVENT)
@@ -616,7 +680,7 @@ def test_what_waits_for_an_actor_or_a_loader_is_in_their_mailboxes() -> None:
     house.dispatcher.ready(gate)
     gate.wait()
     for _ in range(3):
-        house.ask(EVENT)
+        house.ask(EVENT, cancel("nobody"))
     assert house.directory.mailbox_depth == 3
     gate.open()
     finish_turns(house.dispatcher)
