@@ -23,6 +23,7 @@ from boxoffice.http.handlers import REPLAYED, Handler, read_json, response
 from boxoffice.http.idempotency import Keys, key_of
 from boxoffice.http.identity.limits import RateLimits
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.said import Said
 from boxoffice.http.visit import current
 from boxoffice.http.wire import (
     COMMANDS_MAX,
@@ -54,7 +55,7 @@ class Batches:
         """The handler of the call, by its name."""
         return {"batch": self.batch}
 
-    async def batch(self, request: web.Request) -> web.Response:
+    async def batch(self, request: web.Request) -> Said:
         """Many commands, each with its own outcome, in their order."""
         raws = split(await read_json(request.clone(client_max_size=SIZE_MAX)))
         entries = [_read(raw, _pointer(position)) for position, raw in enumerate(raws)]

@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from aiohttp import StreamReader, web
 
+from boxoffice.http.lane import Lane, Roadside
 from boxoffice.http.problems import ProblemError, new_request_id, problem_of
 
 log = logging.getLogger(__name__)
@@ -54,11 +55,7 @@ class Timeouts:
     """From one look at all connections to the next."""
 
 
-_receive = web.RequestHandler.data_received
-"""Called twice for a request: `super()` in its place would take as long as all that is noted there."""
-
-
-class Connection(web.RequestHandler):
+class Connection(Roadside):
     """From the opening to the loss it is one of `open_connections`; then it takes itself out of them."""
 
     __slots__ = (
@@ -78,10 +75,17 @@ class Connection(web.RequestHandler):
         "takes",
     )
 
-    def __init__(self, manager: web.Server, timeouts: Timeouts, open_connections: "set[Connection]") -> None:
+    def __init__(
+        self,
+        manager: web.Server,
+        timeouts: Timeouts,
+        open_connections: "set[Connection]",
+        lane: Lane | None = None,
+    ) -> None:
         no_log: Any = None  # documented, but not in the types
         super().__init__(
             manager,
+            lane,
             loop=asyncio.get_running_loop(),
             access_log=no_log,
             auto_decompress=False,
@@ -127,11 +131,12 @@ class Connection(web.RequestHandler):
         if self.takes is not None and not self.takes(len(data)):
             return
         heads = self._request_count
-        _receive(self, data)
+        self.parse(data)
         if self._request_count != heads:
             self._begun_s = None
             body = self._messages[-1][1]
             self._coming = None if body.is_eof() else body
+            self.set_out()
         elif data:
             self._heard = True
             if self._coming is not None:  # that was a piece of it
@@ -143,9 +148,6 @@ class Connection(web.RequestHandler):
         """The client has read."""
         super().resume_writing()
         self._resumed = True
-
-    def _is_idle(self) -> bool:
-        return self._waiter is not None and not self._waiter.done()
 
     # --- patience --------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ class Connection(web.RequestHandler):
         if self._leave_s is not None:
             if now >= self._leave_s:
                 self.force_close()
-        elif not self._is_idle():
+        elif not self.is_idle():
             self._watch_body(now)
         elif self._begun_s is not None and now - self._begun_s >= self._timeouts.headers_s:
             self._give_up_headers(wire, now)
@@ -225,7 +227,7 @@ class Connection(web.RequestHandler):
         why = (message or "it cannot be read").partition("\n")[0][:200].rstrip(":.")
         self._part()
         problem = ProblemError("malformed_request", f"What was sent is no HTTP request: {why}.")
-        return problem.response(new_request_id())
+        return problem.said(new_request_id()).response()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -234,7 +236,7 @@ class Connection(web.RequestHandler):
         reset it, and the client might never see why.
         """
         if isinstance(resp, web.HTTPException):  # for what cannot even have a route: `*`, or a tunnel
-            resp = problem_of(request, resp).response(new_request_id())
+            resp = problem_of(request, resp).said(new_request_id()).response()
         if self._parted is not None:
             resp.force_close()
         finished = await super().finish_response(request, resp, start_time)

@@ -19,7 +19,9 @@ from boxoffice.http.identity.access import Access
 from boxoffice.http.identity.cors import Cors
 from boxoffice.http.identity.limits import RateLimits
 from boxoffice.http.identity.origin import Addresses
+from boxoffice.http.lane import Walk
 from boxoffice.http.problems import ProblemError, problem_of
+from boxoffice.http.said import Said
 from boxoffice.http.visit import Visit, begin, request_id_of
 
 log = logging.getLogger(__name__)
@@ -83,23 +85,25 @@ class Door:
         self._figures = figures
         self._journalist = journalist
 
-    def guard(self, call: Call, handler: Handler) -> Handler:
+    def guard(self, call: Call, handler: Handler) -> Walk:
         """The handler of a call, for whoever is let in."""
         observe, is_due = self._figures.observe, self._journalist.is_due
 
-        async def guarded(request: web.Request) -> web.StreamResponse:
+        async def guarded(request: web.Request) -> Said | web.StreamResponse:
             begun_s = perf_counter()
             visit = Visit(request_id_of(request))
             begin(visit)
-            response: web.StreamResponse
+            response: Said | web.StreamResponse
             try:
                 self._let_in(call, request, visit)
                 response = await handler(request)
             except ProblemError as problem:
-                response = problem.response(visit.request_id, visit.headers)
+                response = problem.said(visit.request_id)
             except Exception as failure:
                 response = _answer_to(failure, request, visit)
-            if not response.prepared:
+            if isinstance(response, Said):
+                response.complete(visit.request_id, visit.more)
+            elif not response.prepared:
                 complete(response, visit)
             duration_s = (visit.answered_s or perf_counter()) - begun_s
             status = response.status
@@ -110,10 +114,10 @@ class Door:
 
         return guarded
 
-    def guard_unknown(self, handler: Handler) -> Handler:
+    def guard_unknown(self, handler: Handler) -> Walk:
         """The handler of what there is not; there, browsers may ask what they may ask."""
 
-        async def handle(request: web.Request) -> web.StreamResponse:
+        async def handle(request: web.Request) -> Said | web.StreamResponse:
             return self._cors.preflight(request) or await handler(request)
 
         return self.guard(UNKNOWN, handle)
@@ -121,7 +125,7 @@ class Door:
     def _let_in(self, call: Call, request: web.Request, visit: Visit) -> None:
         """Raises ProblemError 401, 403 or 429."""
         if self._cors.origins:
-            visit.headers.update(self._cors.headers(request))
+            visit.more.update(self._cors.headers(request))
         try:
             visit.principal = self._access.principal(request, call)
         finally:
@@ -139,7 +143,7 @@ class Door:
             self._figures.rate_limited(principal.id)
             raise
         if limit is not None:
-            visit.headers.update(limit)
+            visit.more.update(limit)
 
     def _note(self, call: Call, request: web.Request, status: int, duration_s: float, visit: Visit) -> None:
         self._journalist.line(
@@ -156,16 +160,14 @@ class Door:
 
 
 def complete(response: web.StreamResponse, visit: Visit) -> None:
-    """Give an answer the headers that every answer has, unless it was made with them."""
-    headers = response.headers
-    if "X-Request-ID" in headers:
-        return
-    if "Vary" in headers and "Vary" in visit.headers:
-        visit.headers["Vary"] += f", {headers['Vary']}"
-    headers.update(visit.headers)
+    """Give an answer of aiohttp's the headers that every answer has."""
+    headers = visit.headers
+    if "Vary" in response.headers and "Vary" in headers:
+        headers["Vary"] += f", {response.headers['Vary']}"
+    response.headers.update(headers)
 
 
-def _answer_to(failure: Exception, request: web.Request, visit: Visit) -> web.StreamResponse:
+def _answer_to(failure: Exception, request: web.Request, visit: Visit) -> Said | web.StreamResponse:
     """What a client is told of anything but a problem."""
     match failure:
         case web.HTTPException():
@@ -177,4 +179,4 @@ def _answer_to(failure: Exception, request: web.Request, visit: Visit) -> web.St
         case _:
             log.error("%s %s failed", request.method, request.path, exc_info=failure)
             problem = ProblemError("internal_error", "We could not handle this; it has been logged.")
-    return problem.response(visit.request_id, visit.headers)
+    return problem.said(visit.request_id)

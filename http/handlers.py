@@ -18,13 +18,12 @@ from boxoffice.http.decoding import Reader
 from boxoffice.http.desk import Desk
 from boxoffice.http.idempotency import Keys, key_of
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.said import JSON, Said
 from boxoffice.http.visit import current
-
-_JSON = "application/json"
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.Request], Awaitable[Said | web.StreamResponse]]
 
 
 class Handlers:
@@ -41,7 +40,7 @@ class Handlers:
     def _call(self, reader: Reader[Any]) -> Handler:
         """The handler of a call that asks one event for one thing."""
 
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> Said:
             body = reader.read(await read_json(request))
             event_id, command = command_of(body, current().customer)
             if isinstance(command, Adjust):
@@ -56,7 +55,7 @@ class Handlers:
 
         return handle
 
-    async def initialize(self, request: web.Request) -> web.Response:
+    async def initialize(self, request: web.Request) -> Said:
         """Put an event on sale."""
         body = INITIALIZE.read(await read_json(request))
         command = initialize_of(body)
@@ -90,8 +89,8 @@ async def read_json(request: web.BaseRequest) -> bytes:
     if "Content-Encoding" in headers and headers["Content-Encoding"].lower() != "identity":
         raise ProblemError("unsupported_media_type", "Send the body as it is, without a `Content-Encoding`.")
     declared = headers.get("Content-Type", "")
-    if declared != _JSON and declared.partition(";")[0].strip().lower() != _JSON:
-        raise ProblemError("unsupported_media_type", f"Send JSON, and say so: `Content-Type: {_JSON}`.")
+    if declared != JSON and declared.partition(";")[0].strip().lower() != JSON:
+        raise ProblemError("unsupported_media_type", f"Send JSON, and say so: `Content-Type: {JSON}`.")
     try:
         if request.content.is_eof():  # as a rule it has come whole, in one piece with the headers
             return _not_too_large(request, request.content.read_nowait())
@@ -114,7 +113,7 @@ def _too_large(request: web.BaseRequest) -> ProblemError:
     return ProblemError("body_too_large", f"A body may have {request.client_max_size} bytes.")
 
 
-def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None = None) -> web.Response:
+def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None = None) -> Said:
     try:
         reply = reply_to(event_id, answer, current().customer)
     except ProblemError as problem:
@@ -125,10 +124,6 @@ def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None =
     return response(reply.status, reply.body, more)
 
 
-def response(status: int, body: wire.Body, headers: Mapping[str, str] | None = None) -> web.Response:
+def response(status: int, body: wire.Body, headers: Mapping[str, str] | None = None) -> Said:
     """An answer in JSON."""
-    all_headers = current().headers.copy()
-    all_headers["Content-Type"] = _JSON
-    if headers is not None:
-        all_headers.update(headers)
-    return web.Response(body=wire.encode(body), status=status, headers=all_headers)
+    return Said(status, wire.encode(body), headers)

@@ -87,11 +87,8 @@ class Keys:
 
     @asynccontextmanager
     async def _locked(self, lock: asyncio.Lock) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                await lock.acquire()
-        except TimeoutError:
-            raise _in_progress() from None
+        if not await _acquired(lock):
+            raise _in_progress()
         try:
             yield
         finally:
@@ -132,6 +129,20 @@ class Keys:
                 f"This {HEADER} was given with another request before; nothing was changed.",
             )
         return {position: each.answer for position, each in recorded.items()}
+
+
+async def _acquired(lock: asyncio.Lock) -> bool:
+    """Whether the lock was to be had in time. `asyncio.timeout` needs a task, and there may be none."""
+    if not lock.locked():
+        return await lock.acquire()
+    acquiring = asyncio.ensure_future(lock.acquire())
+    try:
+        await asyncio.wait([acquiring], timeout=ANSWER_TIMEOUT_S)
+    except asyncio.CancelledError:
+        if not acquiring.cancel():  # it had just been acquired
+            lock.release()
+        raise
+    return acquiring.done() or not acquiring.cancel()
 
 
 def _in_progress() -> ProblemError:

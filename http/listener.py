@@ -15,6 +15,7 @@ from itertools import islice
 from aiohttp import web
 
 from boxoffice.http.connection import Connection, Timeouts
+from boxoffice.http.lane import Lane
 from boxoffice.http.problems import ProblemError
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Listener:
         timeouts: Timeouts,
         connections_max: int,
         open_connections: set[Connection],
+        lane: Lane | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._manager = manager
@@ -54,6 +56,7 @@ class Listener:
         self._timeouts = timeouts
         self._max = connections_max
         self._open = open_connections
+        self._lane = lane
         self._attaching: set[asyncio.Task[None]] = set()
         self._turned_away: deque[tuple[float, socket.socket]] = deque()  # until then
         self._listening = False
@@ -115,7 +118,7 @@ class Listener:
             self._loop.add_reader(self._bound, self._accept)
 
     def _connect(self, client: socket.socket) -> None:
-        connection = Connection(self._manager, self._timeouts, self._open)
+        connection = Connection(self._manager, self._timeouts, self._open, self._lane)
         self._open.add(connection)
         task = self._loop.create_task(self._attach(connection, client))
         self._attaching.add(task)

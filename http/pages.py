@@ -11,6 +11,7 @@ from aiohttp import web
 
 from boxoffice.http.handlers import response
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.said import Said
 from boxoffice.http.wire import ListBody
 
 PAGE_DEFAULT = 50
@@ -20,7 +21,7 @@ PAGE_MAX = 500
 
 def page_response(
     request: web.Request, items: list[Any], cursor: str | None, query: Mapping[str, str]
-) -> web.Response:
+) -> Said:
     """A page; with a cursor, the next one is had with it and with the same `query`."""
     headers = {"Cache-Control": "no-store"}
     if cursor is not None:

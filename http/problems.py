@@ -9,13 +9,12 @@ import itertools
 import random
 import secrets
 from collections.abc import Mapping
-from email.utils import formatdate
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict
+
+from boxoffice.http.said import Said
 
 STATUS_AND_TITLE: Mapping[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not JSON"),
@@ -87,16 +86,6 @@ def new_request_id() -> str:
     return f"{_PROCESS}{next(_numbers):012x}"
 
 
-_OF_ALL = CIMultiDict({"X-Content-Type-Options": "nosniff", "Server": "boxoffice"})
-
-
-def headers_of_all(request_id: str) -> CIMultiDict[str]:
-    """What every answer says, whatever it is."""
-    headers = _OF_ALL.copy()
-    headers["X-Request-ID"] = request_id
-    return headers
-
-
 class FieldError(msgspec.Struct, frozen=True):
     """What is wrong with one place in the body: its JSON pointer (RFC 6901), and why."""
 
@@ -141,35 +130,21 @@ class ProblemError(Exception):
             **self.more,
         }
 
-    def response(self, request_id: str, headers: Mapping[str, str] | None = None) -> web.Response:
-        """The document, under the request's id; with these headers, or those that every answer has."""
-        return web.Response(
-            body=self._body(request_id),
-            status=self.status,
-            content_type=_MEDIA_TYPE,
-            headers=self._headers(headers or headers_of_all(request_id)),
-        )
+    def said(self, request_id: str) -> Said:
+        """The document, under the request's id."""
+        return Said(self.status, self._body(request_id), self._headers(), _MEDIA_TYPE, request_id)
 
     def unasked(self) -> bytes:
         """The whole answer as it goes over the wire, for a client whose request was not read."""
-        request_id = new_request_id()
-        body = self._body(request_id)
-        headers = {
-            "Content-Type": _MEDIA_TYPE,
-            "Content-Length": str(len(body)),
-            "Date": formatdate(usegmt=True),
-            "Connection": "close",
-            **self._headers(headers_of_all(request_id)),
-        }
-        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode() + body
+        said = self.said(new_request_id())
+        said.headers = {**said.headers, "Connection": "close"}
+        return said.sent()
 
     def _body(self, request_id: str) -> bytes:
         return msgspec.json.encode(self.document(request_id))
 
-    def _headers(self, of_all: Mapping[str, str]) -> dict[str, str]:
-        headers = {**of_all, **(self.headers or {})}
+    def _headers(self) -> dict[str, str]:
+        headers = dict(self.headers or {})
         if self.code in RETRY_AFTER_S:
             headers["Retry-After"] = str(random.choice(RETRY_AFTER_S[self.code]))  # noqa: S311 - no secret
         return headers

@@ -19,6 +19,7 @@ from boxoffice.http.commands import event_id_of
 from boxoffice.http.desk import Desk
 from boxoffice.http.handlers import Handler, response
 from boxoffice.http.pages import invalid_parameter, limit_of, page_response, parameters, whole_number
+from boxoffice.http.said import Said
 from boxoffice.http.visit import current
 from boxoffice.http.wire import OrderBody
 
@@ -52,17 +53,17 @@ class Reads:
             "changes": self.changes,
         }
 
-    async def status(self, request: web.Request) -> web.Response:
+    async def status(self, request: web.Request) -> Said:
         """The event's committed numbers. Asks no actor, so it does not queue behind bookings."""
         status = await self._desk.status(event_id_of(request.match_info["eventId"]))
         body = wire.event_body(status, self._clock())
         tag = f"{body.version}-{body.state}"  # the state changes with time, too
         headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
         if "If-None-Match" in request.headers and _names(request, tag):
-            return web.Response(status=304, headers=headers)
+            return Said(304, b"", headers)
         return response(200, body, headers)
 
-    async def order(self, request: web.Request) -> web.Response:
+    async def order(self, request: web.Request) -> Said:
         """One order, live or settled; with its position while it waits."""
         named = wire.order_id_of(request.match_info["orderId"])
         if named is None:
@@ -73,7 +74,7 @@ class Reads:
             raise no_such_order()
         return response(200, reply_to(event_id, answer).body, _PRIVATE)
 
-    async def orders(self, request: web.Request) -> web.Response:
+    async def orders(self, request: web.Request) -> Said:
         """Orders of an event, of a customer, of a status, or of all of these, a page at a time."""
         query = parameters(request.query, "eventId", "userId", "status", "limit", "cursor")
         limit = limit_of(query)
@@ -111,7 +112,7 @@ class Reads:
                 items.append(wire.order_body(event_id, found.order, found.version, found.position))
         return items
 
-    async def events(self, request: web.Request) -> web.Response:
+    async def events(self, request: web.Request) -> Said:
         """All events by id, the oldest or the newest first, a page at a time."""
         query = parameters(request.query, "order", "limit", "cursor")
         limit, order = limit_of(query), query.get("order", OLDEST)
@@ -130,7 +131,7 @@ class Reads:
         items = [wire.event_body(status, now) for status in page]
         return page_response(request, items, cursor, {**query, "limit": str(limit)})
 
-    async def changes(self, request: web.Request) -> web.StreamResponse:
+    async def changes(self, request: web.Request) -> Said | web.StreamResponse:
         """An event's log, oldest first: a page of it, or all of it line by line."""
         event_id = event_id_of(request.match_info["eventId"])
         query = parameters(request.query, "after", "limit", "cursor")

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from boxoffice.http.app import LANE
 from boxoffice.http.binding import listen_error
 from boxoffice.http.connection import Connection, Timeouts
 from boxoffice.http.descriptors import make_room
@@ -46,7 +47,8 @@ async def serve(
     if manager is None:
         raise RuntimeError("the runner has no server after its setup")
     connections = set() if open_connections is None else open_connections
-    listener = Listener(manager, bound, timeouts, make_room(connections_max), connections)
+    lane = app.get(LANE)
+    listener = Listener(manager, bound, timeouts, make_room(connections_max), connections, lane)
     stop = asyncio.Event()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)

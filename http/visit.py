@@ -14,7 +14,8 @@ from aiohttp import web
 
 from boxoffice.actors.principals import ALL_SCOPES, Principal, Scope
 from boxoffice.actors.values import CustomerId, EventId
-from boxoffice.http.problems import ProblemError, headers_of_all, new_request_id
+from boxoffice.http.problems import ProblemError, new_request_id
+from boxoffice.http.said import OF_ALL
 
 ANYBODY = Principal("", ALL_SCOPES)
 """Whoever asks a server that was told of no keys."""
@@ -30,10 +31,10 @@ _TRACEPARENT = re.compile(
 
 class Visit:
     """The one request. `event_id` is None where it is about none, or several; `batch` is the last commit that
-    it waited for; `address` stays "" for whoever has said who they are; `headers` are those of every answer.
+    it waited for; `address` stays "" for whoever has said who they are; `more` are headers of its answer.
     """
 
-    __slots__ = ("address", "answered_s", "batch", "event_id", "headers", "principal", "request_id")
+    __slots__ = ("address", "answered_s", "batch", "event_id", "more", "principal", "request_id")
 
     def __init__(self, request_id: str = "", principal: Principal = STRANGER) -> None:
         self.request_id = request_id
@@ -42,7 +43,12 @@ class Visit:
         self.batch: int | None = None
         self.address = ""
         self.answered_s: float | None = None
-        self.headers = headers_of_all(request_id)
+        self.more: dict[str, str] = {}
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What its answer says, whatever it is."""
+        return {**OF_ALL, "X-Request-ID": self.request_id, **self.more}
 
     def note_answer(self) -> None:
         """The answer has begun, and goes on for as long as the client likes: it took until now."""

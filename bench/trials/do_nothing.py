@@ -24,7 +24,7 @@ from boxoffice.actors.values import (
 )
 from boxoffice.http import binding, server, wire
 from boxoffice.http.commands import COMMANDS
-from boxoffice.http.handlers import read_json, response
+from boxoffice.http.handlers import read_json
 
 STATUS = wire.encode(
     wire.event_body(
@@ -46,7 +46,8 @@ async def book(request: web.Request) -> web.Response:
     customer = wire.customer_of(body.user_id)
     order = Order(order_id, customer, body.quantity, OrderStatus.CONFIRMED, Instant(1_764_000_000_000_000))
     event_id = wire.event_id_of(body.event_id) or EventId(1)
-    return response(201, wire.order_body(event_id, order, 1))
+    document = wire.encode(wire.order_body(event_id, order, 1))
+    return web.Response(body=document, status=201, content_type="application/json")
 
 
 async def status(_: web.Request) -> web.Response:

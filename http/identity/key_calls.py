@@ -16,6 +16,7 @@ from boxoffice.http.handlers import Handler, response
 from boxoffice.http.identity.keys import KeyRing, is_key_id
 from boxoffice.http.pages import invalid_parameter, limit_of, page_response, parameters
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.said import Said
 
 
 class KeyCalls:
@@ -31,7 +32,7 @@ class KeyCalls:
         """The handler of each call, by its name."""
         return {"keys": self.keys, "revokeKey": self.revoke}
 
-    async def keys(self, request: web.Request) -> web.Response:
+    async def keys(self, request: web.Request) -> Said:
         """All keys, the oldest first, revoked and expired ones too, a page at a time."""
         query = parameters(request.query, "limit", "cursor")
         limit = limit_of(query)
@@ -42,7 +43,7 @@ class KeyCalls:
         items = [wire.api_key_body(key) for key in page]
         return page_response(request, items, cursor, {"limit": str(limit)})
 
-    async def revoke(self, request: web.Request) -> web.Response:
+    async def revoke(self, request: web.Request) -> Said:
         """Take a key no more: here from now on, elsewhere within two seconds. Again changes nothing."""
         key_id = request.match_info["keyId"]
         if not is_key_id(key_id):

@@ -32,6 +32,7 @@ from boxoffice.http.live.messages import WATCH, WATCHED_MAX, HandshakeBody, Watc
 from boxoffice.http.live.orders import WatchedOrders
 from boxoffice.http.pages import invalid_parameter, parameters, whole_number
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.said import Said
 from boxoffice.http.visit import current
 from boxoffice.http.wire import Id
 
@@ -63,7 +64,7 @@ class LiveCalls:
         """The handler of each call, by its name."""
         return {"liveStatus": self.live_status, "live": self.live, "handshake": self.handshake}
 
-    async def handshake(self, _: web.Request) -> web.Response:
+    async def handshake(self, _: web.Request) -> Said:
         """A secret that opens one connection, as whoever asks for it."""
         handshake, until_s = self._handshakes.make(current().principal)
         until = wire.rfc3339(Instant(int(until_s * SECOND)))

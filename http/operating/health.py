@@ -22,6 +22,7 @@ from boxoffice.http.bridge import Bridge
 from boxoffice.http.handlers import Handler, response
 from boxoffice.http.operating.lag import LoopLag
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.said import Said
 from boxoffice.http.visit import current
 
 LAG_MAX_S = 2.0
@@ -46,11 +47,11 @@ class Health:
         """Of the calls of the catalogue, by name."""
         return {"livez": self.livez, "readyz": self.readyz}
 
-    async def livez(self, _: web.Request) -> web.Response:
+    async def livez(self, _: web.Request) -> Said:
         """200, as long as there is anybody to say so."""
         return response(200, wire.LiveBody("alive"), _NOT_STORED)
 
-    async def readyz(self, request: web.Request) -> web.Response:
+    async def readyz(self, request: web.Request) -> Said:
         """200 if bookings are taken; 503 while we shut down or are far behind, or the database is away."""
         trouble, database_ms = await self._look()
         ready = wire.ReadyBody("ready")

@@ -9,6 +9,7 @@ import asyncio
 from aiohttp import web
 
 from boxoffice.http.handlers import Handler
+from boxoffice.http.lane import Answer
 
 NAMES = ("page", "asset", "openapi", "asyncapi", "docs", "docsAsset", "problems", "problem")
 
@@ -25,7 +26,7 @@ class DocumentsOnDemand:
         return {name: self._call(name) for name in NAMES}
 
     def _call(self, name: str) -> Handler:
-        async def answer(request: web.Request) -> web.StreamResponse:
+        async def answer(request: web.Request) -> Answer:
             if not self._made:
                 async with self._making:
                     self._made = self._made or await asyncio.to_thread(_made)

@@ -16,6 +16,7 @@ from boxoffice.http.desk import Desk
 from boxoffice.http.identity.key_calls import KeyCalls
 from boxoffice.http.identity.keys import KeyRing, mint
 from boxoffice.http.problems import ProblemError
+from boxoffice.http.said import Said
 from tests.unit.test_bridge import Crossing
 from tests.unit.test_watch_keys import FakeApiKeys
 
@@ -45,7 +46,7 @@ class Office:
 
     async def _call(self, name: str, request: web.Request) -> Any:
         answered = await self._handlers[name](request)
-        assert isinstance(answered, web.Response)
+        assert isinstance(answered, Said)
         assert answered.status == 200
         assert isinstance(answered.body, bytes)
         return msgspec.json.decode(answered.body)

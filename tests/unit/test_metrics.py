@@ -86,7 +86,7 @@ class Figures:
 async def figures() -> AsyncIterator[Figures]:
     figures = Figures()
     app = web.Application()
-    app.add_routes([web.get(f"/{name}", each) for name, each in figures.metrics.handlers().items()])
+    app.add_routes([web.get("/metrics", figures.metrics.metrics)])
     async with TestClient(TestServer(app)) as client:
         figures.client = client
         yield figures

@@ -237,7 +237,7 @@ def test_those_who_are_refused_together_are_not_told_to_come_back_together(code:
 
 
 def problem_of(code: str) -> web.Response:
-    return ProblemError(code, "so it is").response("some-request")
+    return ProblemError(code, "so it is").said("some-request").response()
 
 
 @pytest.mark.parametrize("code", STATUS_AND_TITLE)
