@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PEERS  := build/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check types chaos fuzz clean peers bench bench-peers bench-hot bench-listeners bench-overload \
+.PHONY: help serve test check types chaos fuzz clean peers bench profile bench-peers bench-hot bench-listeners bench-overload \
 	bench-rebuild bench-waiting
 
 help: ## Show this list
@@ -57,6 +57,9 @@ bench: $(VENV)/.installed peers ## Measure everything, in ten minutes, and write
 
 bench-peers: $(VENV)/.installed peers ## The same load on boxoffice and on what else one would build, in turn
 	$(BIN)/python bench/trials/peers.py $(ARGS)
+
+profile: $(VENV)/.installed ## Where the time of one booking goes, and how large batches grow (needs wrk)
+	$(BIN)/python bench/trials/stages.py $(ARGS)
 
 bench-hot: $(VENV)/.installed ## Durable bookings per second on one event, as a ratio to a handler that does nothing
 	$(BIN)/python bench/trials/hot_event.py $(ARGS)

@@ -48,6 +48,7 @@ TRIALS = (
     Trial("waiting_list", "", "--rounds 1"),
     Trial("one_at_a_time", "", "--rounds 1"),
     Trial("looking", "", "--seconds 1 --rounds 1"),
+    Trial("stages", "--seconds 5", "--seconds 2"),
     Trial("growth", "", "--orders 1 1000 --events 1 1000 --seconds 1 --rounds 1"),
     Trial("idle_events", "", "--events 10000"),
     Trial("rebuild", "", "--orders 50000 --rounds 1"),

@@ -226,9 +226,15 @@ def as_holder(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _call(request: urllib.request.Request) -> Any:
+def fetched(request: str | urllib.request.Request) -> bytes:
+    """The body of an answer. Raises urllib.error.HTTPError if it is a refusal."""
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+        body: bytes = answer.read()
+        return body
+
+
+def _call(request: urllib.request.Request) -> Any:
+    return json.loads(fetched(request))
 
 
 def post(url: str, body: dict[str, Any], key: str = "") -> dict[str, Any]:
