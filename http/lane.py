@@ -87,6 +87,8 @@ class Errand:
             waited_for = self._send(None)
         except StopIteration as end:
             self._done(end.value)
+        except asyncio.CancelledError:  # what it waited for was given up
+            self._done(None)
         except BaseException:
             self._done(None)
             raise
@@ -153,7 +155,6 @@ class Roadside(web.RequestHandler):
         task: Any = self._task_handler
         request = cast("web.Request", make_request(message, body, self, no_writer, task))
         request._match_info = cast("Any", named)
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         self._on_errand = self._request_in_progress = True
         self._current_request = request
         Errand(walk(request), self._come_back, self._loop).begin()
@@ -161,15 +162,11 @@ class Roadside(web.RequestHandler):
     def _come_back(self, answer: Answer | None) -> None:
         self._on_errand = self._request_in_progress = False
         self._current_request = None
-        if self._handler_waiter is not None:  # a shutdown waits for us
+        if self._handler_waiter is not None and not self._handler_waiter.done():  # a shutdown waits for us
             self._handler_waiter.set_result(None)
         if self.transport is None:
             return
-        if not isinstance(answer, Said):
-            self.force_close()
-            return
-        self.transport.write(answer.sent())
-        if self._close:
+        if not self._say(answer) or self._close:
             self.force_close()
             return
         self._keepalive = True
@@ -178,6 +175,23 @@ class Roadside(web.RequestHandler):
             self._keepalive_handle = self._loop.call_at(at, self._process_keepalive)
         if self._messages:
             self._wake()
+
+    def _say(self, answer: Answer | None) -> bool:
+        if self.transport is None or not isinstance(answer, Said):
+            return False
+        try:
+            self.transport.write(answer.sent())
+        except Exception:  # whatever is wrong with it, nobody may be kept waiting for it
+            self.log_exception("an answer could not be sent")
+            return False
+        return True
+
+    def _process_keepalive(self) -> None:
+        """A connection is kept for so long when it is idle; the time begins at the answer."""
+        if self._on_errand:
+            self._keepalive_handle = None
+        else:
+            super()._process_keepalive()
 
     def _wake(self) -> None:
         waiter = self._waiter

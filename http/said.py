@@ -4,6 +4,7 @@ aiohttp's own takes 10 µs to be made and sent: it may be streamed, compressed, 
 takes 2, and goes out in one piece. Its headers are ours, by their usual names. Called on the event loop.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -18,6 +19,7 @@ OF_ALL: Mapping[str, str] = {"X-Content-Type-Options": "nosniff", "Server": "box
 
 _STATUS_LINE = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 _OF_ALL = "".join(f"{name}: {value}\r\n" for name, value in OF_ALL.items())
+_UNWANTED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _WITHOUT_BODY = frozenset({204, 304})
 
 
@@ -49,7 +51,7 @@ class Said:
 
     def sent(self) -> bytes:
         """What goes over the wire, to a client of HTTP/1.1 whose connection stays open. Raises ValueError for
-        a header with a line break, which would be several.
+        a header with a line break, which would be several, or with what else aiohttp refuses.
         """
         status, body = self.status, self.body
         head = f"{_STATUS_LINE[status]}{_OF_ALL}X-Request-ID: {self.request_id}\r\nDate: {_date()}\r\n"
@@ -57,8 +59,8 @@ class Said:
             head += f"Content-Type: {self.content_type}\r\nContent-Length: {len(body)}\r\n"
         if self.headers:
             lines = [f"{name}: {value}" for name, value in self.headers.items()]
-            if any("\n" in line or "\r" in line for line in lines):
-                raise ValueError("a header has a line break")
+            if _UNWANTED.search("".join(lines)):
+                raise ValueError("a header has a control character")
             head += "\r\n".join(lines) + "\r\n"
         return f"{head}\r\n".encode() + body
 
