@@ -1,7 +1,9 @@
 """Actors on shared threads: their order, their fairness, their ends, and that nothing is lost on the way."""
 
+import random
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,7 +12,7 @@ import pykka
 import pytest
 from pykka._envelope import Envelope
 
-from boxoffice.actors.dispatcher import MESSAGES_PER_TURN, Dispatcher, Inbox, PooledActor
+from boxoffice.actors.dispatcher import MESSAGES_PER_TURN, Dispatcher, Inbox, PooledActor, PooledRef
 from tests.unit.fakes import PATIENCE_S, Gate, finish_turns
 
 
@@ -546,3 +548,160 @@ def test_messages_are_in_the_mailbox_until_their_actor_has_a_turn(one_thread: Di
     finish_turns(one_thread)
     assert seen == [1, 2, 3, 5]
     assert one_thread.mailbox_depth == 0, "also of an actor that has ended"
+
+
+# --- told on the spot ----------------------------------------------------------------------------
+
+
+def here(dispatcher: Dispatcher, told: list[Any] | None = None) -> tuple[Recorder, PooledRef[Any]]:
+    """An actor that has begun, and has nothing to do."""
+    actor, ref = recorder(dispatcher, told)
+    ref.ask("begun", timeout=PATIENCE_S)
+    while actor._inbox._due:  # its turn is not quite over
+        time.sleep(0.001)
+    assert isinstance(ref, PooledRef)
+    return actor, ref
+
+
+def test_an_idle_actor_is_told_on_the_spot(threads: Dispatcher) -> None:
+    actor, ref = here(threads)
+    ref.tell_here("now")
+    assert actor.told == ["begun", "now"]
+    assert threading.current_thread().name in actor.threads
+
+
+def test_one_that_has_not_begun_is_told_later() -> None:
+    dispatcher = Dispatcher(threads=1)
+    actor, ref = recorder(dispatcher)
+    assert isinstance(ref, PooledRef)
+    ref.tell_here("early")
+    assert actor.told == []
+    dispatcher.start()
+    dispatcher.stop()
+    assert actor.told == ["early"]
+
+
+def test_one_that_is_busy_is_told_after_what_it_is_at(threads: Dispatcher) -> None:
+    actor, ref = here(threads)
+    gate = Gate()
+    ref.tell(gate)
+    gate.wait()
+    ref.tell("queued")
+    ref.tell_here("later")
+    assert actor.told == ["begun", gate]
+    gate.open()
+    assert ref.ask("last", timeout=PATIENCE_S) == "last"
+    assert actor.told == ["begun", gate, "queued", "later", "last"]
+
+
+def test_what_it_tells_itself_meanwhile_comes_after_that(threads: Dispatcher) -> None:
+    actor, ref = here(threads)
+    seen: list[list[Any]] = []
+
+    def tell_itself() -> None:
+        ref.tell_here("to itself")
+        seen.append(list(actor.told))
+
+    ref.tell_here(tell_itself)
+    assert seen == [["begun", tell_itself]]
+    ref.ask("last", timeout=PATIENCE_S)
+    assert actor.told == ["begun", tell_itself, "to itself", "last"]
+
+
+def test_what_others_tell_it_meanwhile_is_handled_by_the_threads(threads: Dispatcher) -> None:
+    actor, ref = here(threads)
+    gate = Gate()
+    with ThreadPoolExecutor(1) as other:
+        telling = other.submit(ref.tell_here, gate)
+        gate.wait()
+        ref.tell("meanwhile")
+        ref.tell_here("here")
+        assert actor.told == ["begun", gate]
+        gate.open()
+        telling.result(PATIENCE_S)
+    ref.ask("last", timeout=PATIENCE_S)
+    assert actor.told == ["begun", gate, "meanwhile", "here", "last"]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_on_the_spot_ends_the_actor_and_not_who_told_it(
+    threads: Dispatcher, failure: BaseException
+) -> None:
+    actor, ref = here(threads)
+    ref.tell_here(raising(failure))
+    assert actor.failures == [failure]
+    with pytest.raises(pykka.ActorDeadError):
+        ref.tell_here("too late")
+    assert actor.left_behind == []
+
+
+def test_who_comes_while_it_ends_on_the_spot_is_left_behind(threads: Dispatcher) -> None:
+    actor, ref = here(threads)
+    gate = Gate()
+
+    def end() -> None:
+        gate()
+        raise ValueError("a bug")
+
+    with ThreadPoolExecutor(1) as other:
+        ending = other.submit(ref.tell_here, end)
+        gate.wait()
+        ref.tell("told")
+        ref.tell_here("told here")
+        gate.open()
+        ending.result(PATIENCE_S)
+    while len(actor.left_behind) < 2:
+        time.sleep(0.001)
+    assert actor.left_behind == ["told", "told here"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_told_on_the_spot_and_not_from_all_sides_an_actor_does_one_thing_at_a_time_and_in_order(
+    busy_threads: Dispatcher, seed: int
+) -> None:
+    """What each thread tells comes in its own order, all of it, once, and no two things at once."""
+    inside = 0
+    most = 0
+
+    def work(what: tuple[int, int]) -> Callable[[], tuple[int, int]]:
+        def do() -> tuple[int, int]:
+            nonlocal inside, most
+            inside += 1
+            most = max(most, inside)
+            for _ in range(what[1] % 7):
+                pass
+            done.append(what)
+            inside -= 1
+            return what
+
+        return do
+
+    done: list[tuple[int, int]] = []
+    actor, ref = here(busy_threads)
+    barrier = threading.Barrier(4)
+
+    def hammer(teller: int) -> None:
+        dice = random.Random(f"{seed} {teller}")
+        barrier.wait(PATIENCE_S)
+        for number in range(2_000):
+            step = work((teller, number))
+            match dice.randrange(10):
+                case 0:
+                    ref.ask(step, timeout=PATIENCE_S)
+                case 1 | 2 | 3:
+                    ref.tell(step)
+                case _:
+                    ref.tell_here(step)
+
+    with ThreadPoolExecutor(4) as tellers:
+        for each in [tellers.submit(hammer, teller) for teller in range(4)]:
+            each.result(60)
+    ref.ask("last", timeout=PATIENCE_S)
+    assert most == 1
+    assert len(done) == 8_000
+    for teller in range(4):
+        assert [number for who, number in done if who == teller] == list(range(2_000))
+    threads = actor.threads
+    assert any(name.startswith("actors-") for name in threads)
+    assert any(name.startswith("ThreadPool") for name in threads)
+    assert busy_threads.mailbox_depth == 0
