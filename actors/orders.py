@@ -1,12 +1,15 @@
 """All live orders of one event, found by their id, their customer, their place in line or their end.
 
 Keeps the sums of their tickets, too. It knows no rule: what it is told to take in, change or let go of, it
-does. Used by the inventory alone, on the thread that runs it.
+does. There are a hundred thousand of these, most of them without an order, and millions of orders: what not
+every event needs is made when it is. Used by the inventory alone, on the thread that runs it.
 """
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from typing import TypeAlias
 
-from sortedcontainers import SortedDict, SortedList
+from sortedcontainers import SortedKeyList, SortedList
 
 from boxoffice.actors.values import CustomerId, Instant, Order, OrderId, OrderStatus
 
@@ -16,6 +19,16 @@ CONFIRMED, HELD, OFFERED, WAITLISTED = (
     OrderStatus.OFFERED,
     OrderStatus.WAITLISTED,
 )
+
+INDEXED_FROM = 20_000
+"""So many orders are indexed by their customer whether anybody asks for it or not.
+
+Fewer are when somebody does, and waits 5 ms for it at the most: the index takes 26 bytes an order or more,
+and many an event is never asked.
+"""
+
+Customers: TypeAlias = dict[CustomerId, OrderId | set[OrderId]]
+"""Whose orders these are. Nearly all have one: no set for those."""
 
 
 class LiveOrders:
@@ -32,9 +45,9 @@ class LiveOrders:
 
     def __init__(self) -> None:
         self._by_id: dict[OrderId, Order] = {}
-        self._of: dict[CustomerId, OrderId | set[OrderId]] = {}  # nearly all have one: no set for those
-        self._line: SortedDict[int, Order] = SortedDict()  # by place; the first is served next
-        self._expiries: SortedList[tuple[Instant, OrderId]] = SortedList()
+        self._of: Customers | None = None  # see INDEXED_FROM
+        self._line: SortedKeyList[Order] | None = None  # by place; the first is served next
+        self._expiries: SortedList[tuple[Instant, OrderId]] | None = None
         self.first_expiry: tuple[Instant, OrderId] | None = None
         self.taken = 0
         self.booked = 0
@@ -46,17 +59,22 @@ class LiveOrders:
     def restored(cls, orders: Iterable[Order]) -> "LiveOrders":
         """These orders, in any order. Faster than one by one."""
         self = cls()
-        waiting, expiring = [], []
+        waiting: dict[int, Order] = {}  # no two are in the same place, and whoever counts sees it
+        expiring = []
         for order in orders:
-            self._enter(order)
+            self._by_id[order.id] = order
             self._count(order.status, order.quantity)
             if order.place is not None:
-                waiting.append((order.place, order))
+                waiting[order.place] = order
             if order.expires_at is not None:
                 expiring.append((order.expires_at, order.id))
-        self._line.update(waiting)
-        self._expiries.update(expiring)
+        if waiting:
+            self._line = _line(waiting.values())
+        if expiring:
+            self._expiries = SortedList(expiring)
         self._note_first_expiry()
+        if self.number >= INDEXED_FROM:
+            self._customers()
         return self
 
     # --- asking ----------------------------------------------------------------------------------
@@ -72,16 +90,16 @@ class LiveOrders:
     @property
     def waiting(self) -> int:
         """How many orders wait in line."""
-        return len(self._line)
+        return 0 if self._line is None else len(self._line)
 
     @property
     def first_in_line(self) -> Order | None:
         """Who is served next."""
-        return self._line.peekitem(0)[1] if self._line else None
+        return self._line[0] if self._line else None
 
     def line(self) -> Iterator[Order]:
         """The waiting list, the next to be served first."""
-        return iter(self._line.values())
+        return iter(self._line or ())
 
     def get(self, order_id: OrderId) -> Order | None:
         """The live order with this id."""
@@ -89,11 +107,13 @@ class LiveOrders:
 
     def position(self, order: Order) -> int | None:
         """Where a waiting order stands, 1 is next; None for any other. Takes O(log n)."""
-        return None if order.place is None else self._line.index(order.place) + 1
+        if order.place is None or self._line is None:
+            return None
+        return int(self._line.bisect_key_left(order.place)) + 1
 
     def of(self, customer: CustomerId) -> list[Order]:
-        """The live orders of a customer, in no order."""
-        match self._of.get(customer):
+        """The live orders of a customer, in no order. The first time makes the index."""
+        match self._customers().get(customer):
             case None:
                 return []
             case set() as several:
@@ -105,7 +125,11 @@ class LiveOrders:
 
     def add(self, order: Order) -> None:
         """Take in an order that is not there yet."""
-        self._enter(order)
+        self._by_id[order.id] = order
+        if self._of is not None:
+            _enter(self._of, order)
+        elif len(self._by_id) >= INDEXED_FROM:
+            self._customers()
         self._index(order)
 
     def replace(self, order: Order) -> None:
@@ -118,37 +142,35 @@ class LiveOrders:
         """Let go of an order. Raises KeyError if it is not there."""
         order = self._by_id.pop(order_id)
         self._unindex(order)
-        known = self._of[order.customer]
-        if not isinstance(known, set):
-            del self._of[order.customer]
-            return
-        known.remove(order_id)
-        if len(known) == 1:
-            self._of[order.customer] = known.pop()
+        if self._of is not None:
+            _leave(self._of, order)
 
-    def _enter(self, order: Order) -> None:
-        self._by_id[order.id] = order
-        known = self._of.setdefault(order.customer, order.id)
-        if known is order.id:
-            return
-        if isinstance(known, set):
-            known.add(order.id)
-        else:
-            self._of[order.customer] = {known, order.id}
+    def _customers(self) -> Customers:
+        """Whose orders they are: from now on, an index."""
+        if self._of is None:
+            customers: Customers = {}
+            for order in self:
+                _enter(customers, order)
+            self._of = customers
+        return self._of
 
     def _index(self, order: Order) -> None:
         self._count(order.status, order.quantity)
         if order.place is not None:
-            self._line[order.place] = order
+            if self._line is None:
+                self._line = _line()
+            self._line.add(order)
         if order.expires_at is not None:
+            if self._expiries is None:
+                self._expiries = SortedList()
             self._expiries.add((order.expires_at, order.id))
             self._note_first_expiry()
 
     def _unindex(self, order: Order) -> None:
         self._count(order.status, -order.quantity)
-        if order.place is not None:
-            del self._line[order.place]
-        if order.expires_at is not None:
+        if order.place is not None and self._line is not None:
+            self._line.remove(order)
+        if order.expires_at is not None and self._expiries is not None:
             self._expiries.remove((order.expires_at, order.id))
             self._note_first_expiry()
 
@@ -168,3 +190,27 @@ class LiveOrders:
         else:
             raise ValueError(f"an order that is {status.value} is not live")
         self.taken += tickets
+
+
+def _line(orders: Iterable[Order] = ()) -> "SortedKeyList[Order]":
+    return SortedKeyList(orders, key=attrgetter("place"))
+
+
+def _enter(customers: Customers, order: Order) -> None:
+    known = customers.setdefault(order.customer, order.id)
+    if known is order.id:
+        return
+    if isinstance(known, set):
+        known.add(order.id)
+    else:
+        customers[order.customer] = {known, order.id}
+
+
+def _leave(customers: Customers, order: Order) -> None:
+    known = customers[order.customer]
+    if not isinstance(known, set):
+        del customers[order.customer]
+        return
+    known.remove(order.id)
+    if len(known) == 1:
+        customers[order.customer] = known.pop()

@@ -31,13 +31,15 @@ from sqlalchemy import (
 
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.ports import Corrupt, Missing, Recovered
-from boxoffice.actors.values import LIVE, EventId, Order, OrderStatus
+from boxoffice.actors.values import LIVE, EventId, Instant, Order, OrderStatus
 from boxoffice.persistence.failures import away_when_unreachable
 from boxoffice.persistence.rows import STATUS_COLUMNS, instant, status_of
 from boxoffice.persistence.tables import events, orders
 
-ROWS_PER_FETCH = 20_000
-"""Orders read at a time from the server-side cursor: some 5 MB."""
+ROWS_PER_FETCH = 2_000
+"""Orders read at a time from the server-side cursor: some 1 MB. Ten times as many are read no faster, and
+leave 12 MB behind.
+"""
 
 
 def micros_of(moment: Column[Any]) -> ColumnElement[int]:
@@ -106,12 +108,16 @@ def _stream(connection: Connection, query: Select[Any]) -> Iterator[Any]:
 
 def _rebuilt(event: Row[Any], rows: Iterator[Any]) -> Recovered | Corrupt:
     stored = status_of(event)
-    inventory = Inventory.restored(stored, instant(event.changed_at), map(_order, rows))
+    inventory = Inventory.restored(stored, instant(event.changed_at), _orders(rows))
     if (contradiction := inventory.contradiction(stored)) is not None:
         return Corrupt(stored.event_id, contradiction)
     return Recovered(inventory, event.owner_epoch)
 
 
-def _order(row: Any) -> Order:
-    _, order_id, customer, quantity, status, place, created_at, expires_at = row
-    return Order(order_id, customer, quantity, _STATUS[status], created_at, place, expires_at)
+def _orders(rows: Iterator[Any]) -> Iterator[Order]:
+    """The orders in these rows. Those made in one moment, as many are in a rush, share it: 32 bytes each."""
+    moment = Instant(0)
+    for _, order_id, customer, quantity, status, place, created_at, expires_at in rows:
+        if created_at != moment:
+            moment = created_at
+        yield Order(order_id, customer, quantity, _STATUS[status], moment, place, expires_at)

@@ -103,6 +103,18 @@ def test_one_event_taken_over_leaves_the_others_alone(
     assert stored.epoch(OTHER) == 1
 
 
+def test_orders_of_one_moment_share_it_in_memory(
+    journal: GroupCommitJournal, outlet: Outlet, recovery: DatabaseRecovery
+) -> None:
+    owner = Owner()
+    journal.append(owner.open(5, book(), book()))
+    journal.append(owner.decide(book(), at=NOW + 1))
+    outlet.answers(4)
+    one, other, later = taken_over(recovery).inventory.orders
+    assert one.created_at is other.created_at
+    assert (one.created_at, later.created_at) == (NOW, NOW + 1)
+
+
 def test_there_is_no_event_like_that(recovery: DatabaseRecovery, on_sale: Owner) -> None:
     assert recovery.load(OTHER) == Missing()
 

@@ -61,7 +61,7 @@ def promotion_order() -> None:
     """Who came last is served first."""
 
     def from_behind(self: LiveOrders) -> Iterator[Order]:
-        return iter(reversed(self._line.values()))
+        return reversed(self._line or ())
 
     switch(LiveOrders, "line", from_behind)
 

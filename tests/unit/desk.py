@@ -110,7 +110,14 @@ def _apart(fact: object) -> object:
     """A copy as deep as it must be: the values within are frozen. No `deepcopy`, which takes its time."""
     match fact:
         case LiveOrders():
-            return {slot: _apart(getattr(fact, slot)) for slot in LiveOrders.__slots__}
+            # what is only made when it is needed is as good as made
+            made = {
+                "_of": fact._of or LiveOrders.restored(fact)._customers(),
+                "_line": [*fact.line()],
+                "_expiries": fact._expiries or [],
+            }
+            kept = {slot: getattr(fact, slot) for slot in LiveOrders.__slots__}
+            return {slot: _apart(each) for slot, each in (kept | made).items()}
         case dict():
             return {key: _apart(value) for key, value in fact.items()}
         case set():

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from boxoffice.actors.orders import LiveOrders
+from boxoffice.actors.orders import INDEXED_FROM, LiveOrders
 from boxoffice.actors.values import CustomerId, Instant, Order, OrderId, OrderStatus
 from tests.unit.desk import CANCELLED, CONFIRMED, HELD, OFFERED, WAITLISTED, an_order
 
@@ -249,3 +249,67 @@ def test_a_position_among_a_hundred_thousand_is_looked_up_without_counting() -> 
             position = live.position(waiting[n])
         assert position == n + 1
         assert steps[0] < 500, "as many as a tree is deep, not as many as wait"
+
+
+# --- the index of customers, which is not made before it is needed -------------------------------
+
+additions = st.tuples(st.just("add"), st.integers(0, 3), kinds)
+others = st.tuples(st.sampled_from(["replace", "remove", "ask"]), st.integers(0, 99), kinds)
+
+
+@given(steps=st.lists(additions | others, max_size=40))
+def test_whenever_it_is_asked_first_a_customer_has_the_orders_that_are_theirs(
+    steps: list[tuple[str, int, OrderStatus]],
+) -> None:
+    """The model has no index: it looks at every order."""
+    live, known = LiveOrders(), dict[OrderId, Order]()
+
+    def ask() -> None:
+        for customer in map(CustomerId, "0123"):
+            theirs = sorted((each for each in known.values() if each.customer == customer), key=by_id)
+            assert sorted(live.of(customer), key=by_id) == theirs
+
+    for number, (step, nth, status) in enumerate(steps):
+        place = number if status is WAITLISTED else None
+        end = Instant(number) if status in (HELD, OFFERED) else None
+        one = list(known.values())[nth % len(known)] if known else None
+        if step == "add":
+            order = an_order(str(nth), 1, status, place=place, expires_at=end, order_id=f"order-{number:02}")
+            live.add(order)
+            known[order.id] = order
+        elif step == "replace" and one is not None:
+            known[one.id] = replace(one, quantity=2, status=status, place=place, expires_at=end)
+            live.replace(known[one.id])
+        elif step == "remove" and one is not None:
+            live.remove(one.id)
+            del known[one.id]
+        elif step == "ask":
+            ask()
+    ask()
+
+
+def by_id(order: Order) -> OrderId:
+    return order.id
+
+
+def some_orders(number: int) -> list[Order]:
+    return [an_order(f"{n:06}", 1, CONFIRMED) for n in range(number)]
+
+
+@made
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_multitude_of_orders_is_not_gone_through_even_the_first_time(make: Make, more: int) -> None:
+    live = make(some_orders(INDEXED_FROM + more))
+    with counted_steps() as steps:
+        assert len(live.of(CustomerId("000007"))) == 1
+    assert steps[0] < 50
+
+
+@made
+def test_orders_are_gone_through_once_however_often_customers_are_asked_for(make: Make) -> None:
+    live = make(some_orders(1_000))
+    with counted_steps() as first:
+        live.of(CustomerId("000007"))
+    with counted_steps() as second:
+        live.of(CustomerId("000008"))
+    assert first[0] > 1_000 > 50 > second[0]
