@@ -5,7 +5,7 @@ into that queue when its inbox stops being empty, and handles at most `MESSAGES_
 the next actor gets the thread. An actor with nothing else to do can also be told something on the spot,
 by the thread that has it to say (`PooledRef.tell_here`): to wake another takes longer than most messages.
 One actor is never run by two threads at once, and takes its messages in the order they came. 100,000 of
-these cost 2.5 KB each; 10,000 of `pykka.ThreadingActor` cost 22 KB each and bring the message rate down to a
+these cost 0.8 KB each; 10,000 of `pykka.ThreadingActor` cost 22 KB each and bring the message rate down to a
 tenth.
 
 What differs from Pykka's own actor types, on purpose:
@@ -96,6 +96,27 @@ class Dispatcher:
                 return
 
 
+_EMPTY: deque[Envelope[Any]] = deque(maxlen=0)
+"""What is in every inbox that is empty, as most are: a deque of its own takes 760 bytes. Never put into."""
+
+
+class Ended:
+    """Whether an actor has ended: of `threading.Event`, which takes 1.1 KB, what Pykka uses of an actor's."""
+
+    __slots__ = ("_ended",)
+
+    def __init__(self) -> None:
+        self._ended = False
+
+    def is_set(self) -> bool:
+        """Whether it has."""
+        return self._ended
+
+    def set(self) -> None:
+        """It has, for good. Called in the actor's turn."""
+        self._ended = True
+
+
 class Inbox:
     """An unbounded mailbox that asks for its actor's turn when it stops being empty."""
 
@@ -103,7 +124,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._envelopes: deque[Envelope[Any]] = deque()
+        self._envelopes = _EMPTY
         self._due = True  # until attached: nobody may run the actor before it has started
         self._dispatcher: Dispatcher | None = None
         self._turn: Callable[[], None] | None = None
@@ -121,6 +142,8 @@ class Inbox:
         if self._dispatcher is not None:
             next(self._dispatcher.came)
         with self._lock:
+            if self._envelopes is _EMPTY:
+                self._envelopes = deque()
             self._envelopes.append(envelope)
             if self._due:
                 return
@@ -150,6 +173,8 @@ class Inbox:
         """Ask for another turn if anything is left, else wait for the next `put`."""
         with self._lock:
             due = self._due = bool(self._envelopes)
+            if not due:
+                self._envelopes = _EMPTY
         if due:  # not self._due: a `put` since then has asked by itself
             self._ask_for_turn()
 
@@ -176,6 +201,7 @@ class PooledActor(pykka.Actor):
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
+        self.actor_stopped = cast("threading.Event", Ended())
         self._actor_ref = PooledRef(self)
         self._dispatcher = dispatcher
         self._begun = False

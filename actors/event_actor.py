@@ -8,7 +8,6 @@ Started and told by the directory, and told once by the loader. Runs on the disp
 is quick, on that of the directory.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any
@@ -55,6 +54,9 @@ EXPIRIES_PER_ENTRY = 1_000
 """Holds and offers whose ends go to the journal as one: it writes an entry in one transaction, for which
 the other events wait.
 """
+
+HAD_ENDED = NotApplied("the event's actor had just ended")
+"""What those are told who come after the end of an actor that was only stopped."""
 
 
 class Requests(msgspec.Struct, frozen=True):
@@ -103,8 +105,8 @@ class EventActor(PooledActor):
         self._journal = journal
         self._outlet = outlet
         self._inventory = inventory
-        self._early: deque[Requests] = deque()
-        self._last_answer: Answer = NotApplied("the event's actor had just ended")
+        self._early: list[Requests] = []
+        self._last_answer: Answer = HAD_ENDED
 
     def on_receive(self, message: Requests | Recovered | Missing | Corrupt | NotLoaded) -> None:
         """Handle one message."""
@@ -149,7 +151,7 @@ class EventActor(PooledActor):
         )
         self._outlet.deliver([loaded])
         while self._early:  # one by one: should one of them end us, the others are still to be answered
-            self._serve(inventory, self._early.popleft())
+            self._serve(inventory, self._early.pop(0))
 
     def _serve(self, inventory: Inventory, message: Requests) -> None:
         if message.decide_by_s < self._monotonic_s():
@@ -195,7 +197,7 @@ class EventActor(PooledActor):
         """Tell whoever is left, and the directory that we end, and how."""
         self._last_answer = answer
         self._inventory = None
-        early, self._early = list(self._early), deque()
+        early, self._early = self._early, []
         self._outlet.deliver([Settled(self._lease, _told(early, answer), ended=True, **how)])
 
     def _refuse(self, messages: list[Requests], answer: Answer) -> None:

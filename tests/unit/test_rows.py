@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy.engine import make_url
 
@@ -334,6 +335,15 @@ def test_what_an_event_does_not_bound_is_read_as_nothing() -> None:
     status = status_of(row)
     assert (status.closed_at, status.terms.sales_open_at, status.terms.sales_close_at) == (None, None, None)
     assert (status.terms.max_per_order, status.terms.waitlist_limit) == (None, None)
+
+
+def test_events_on_the_same_terms_have_the_same_ones_in_memory() -> None:
+    usual = dict.fromkeys(STATUS_COLUMNS) | {"id": 7, "waitlist_mode": "book", "max_per_order": 4}
+    rows = [SimpleNamespace(**usual), SimpleNamespace(**(usual | {"id": 8}))]
+    one, other = map(status_of, rows)
+    assert one.terms is other.terms
+    rows[1].max_per_order = 5
+    assert status_of(rows[1]).terms == replace(one.terms, max_per_order=5)
 
 
 # --- times ---------------------------------------------------------------------------------------
