@@ -156,6 +156,18 @@ class Directory:
         self._in_flight[event_id] = in_flight + 1
         return None
 
+    def admit_many(self, event_id: EventId, wanted: int) -> tuple[int, Answer | None]:
+        """Let so many requests in, or the first of them: how many, and what the others are to be told."""
+        refusal = self.admit(event_id)
+        if refusal is not None:
+            return 0, refusal
+        bounds, in_flight = self._bounds, self._in_flight[event_id]
+        room = min(bounds.in_flight_max - self._in_flight_total, bounds.in_flight_per_event_max - in_flight)
+        more = min(wanted - 1, room)
+        self._in_flight_total += more
+        self._in_flight[event_id] = in_flight + more
+        return 1 + more, Overloaded() if 1 + more < wanted else None
+
     def submit(self, event_id: EventId, message: Requests) -> None:
         """Pass admitted requests to their event's actor. Every one of them is settled, once."""
         resident = self._residents.get(event_id)

@@ -215,8 +215,8 @@ class Reading(Protocol):
     def changes(self, event_id: EventId, after: int, limit: int) -> list[Change]:
         """The next `limit` entries of the event's log after this version, oldest first."""
 
-    def new_event_id(self) -> EventId:
-        """An id that no event has had."""
+    def new_event_ids(self, number: int) -> list[EventId]:
+        """So many ids that no event has had, in their order."""
 
     def epochs(self, event_ids: Sequence[EventId]) -> Mapping[EventId, int]:
         """Under which epoch each of these events is owned now; what there is none of is left out."""

@@ -1,46 +1,47 @@
 """`POST /batch`: many commands in one request, each with its own outcome; the rules are those of the calls.
 
-Called on the event loop.
+The commands to one event are handed in together, and answered together; what is asked of the database for
+several of them, once. Called on the event loop.
 """
 
-import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-import msgspec
 from aiohttp import web
 
-from boxoffice.actors.messages import Answer, Command
+from boxoffice.actors.messages import Answer, Command, Initialize
 from boxoffice.actors.ports import Key
 from boxoffice.actors.values import EventId
 from boxoffice.http.answers import reply_to
 from boxoffice.http.bridge import Asked
 from boxoffice.http.catalogue import BY_NAME
-from boxoffice.http.commands import ANY_COMMAND, command_of, initialize_of
-from boxoffice.http.decoding import Reader
+from boxoffice.http.commands import command_of, initialize_of
 from boxoffice.http.desk import Desk
+from boxoffice.http.entries import Entry, entries_of, pointer
 from boxoffice.http.handlers import REPLAYED, Handler, read_json, response
 from boxoffice.http.idempotency import Keys, key_of
 from boxoffice.http.identity.limits import RateLimits
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.said import Said
-from boxoffice.http.visit import current
-from boxoffice.http.wire import (
-    COMMANDS_MAX,
-    BatchBody,
-    CommandBody,
-    InitializeBody,
-    ResultBody,
-    ResultsBody,
-)
+from boxoffice.http.visit import Visit, current
+from boxoffice.http.wire import InitializeBody, ResultBody, ResultsBody
 
 SIZE_MAX = 1024 * 1024
 """Bytes in the body of a batch."""
 
-_BATCH = Reader(BatchBody)
+_Wish = tuple[EventId, Command] | Initialize | ProblemError
+"""What one event is asked, or that one is to be made; or why there is nothing to be asked."""
 
-_Entry = InitializeBody | CommandBody | ProblemError
-_Begun = tuple[EventId, ProblemError | Answer | tuple[Command, Asked, Key | None]]
+_Outcome = tuple[EventId, Answer | ProblemError]
+
+_NO_EVENT = EventId(0)
+
+
+class _Together(NamedTuple):
+    """What a batch asks of one event, in its order: the commands, and where they stand in the batch."""
+
+    positions: list[int]
+    commands: list[Command]
 
 
 class Batches:
@@ -57,9 +58,7 @@ class Batches:
 
     async def batch(self, request: web.Request) -> Said:
         """Many commands, each with its own outcome, in their order."""
-        raws = split(await read_json(request.clone(client_max_size=SIZE_MAX)))
-        entries = [_read(raw, _pointer(position)) for position, raw in enumerate(raws)]
-        read = [raw if isinstance(e, ProblemError) else e for raw, e in zip(raws, entries, strict=True)]
+        entries, read = entries_of(await read_json(request.clone(client_max_size=SIZE_MAX)))
         key = key_of(request, read)
         visit = current()
         self._limits.spend(visit.principal, visit.address, len(entries) - 1)
@@ -70,96 +69,110 @@ class Batches:
             return response(200, results, REPLAYED if answered else None)
 
     async def _results(
-        self, entries: list[_Entry], key: Key | None, answered: Mapping[int, Answer]
+        self, entries: Sequence[Entry], key: Key | None, answered: Mapping[int, Answer]
     ) -> ResultsBody:
-        """Hand all commands in, then wait for each. Those that were answered before are not asked again."""
-        begun = []
-        for position, entry in enumerate(entries):
-            own = None if key is None else msgspec.structs.replace(key, position=position)
-            begun.append(await self._begin(entry, _pointer(position), own, answered.get(position)))
-        results = ResultsBody([await self._result(each) for each in begun])
-        if len({event_id for event_id, _ in begun}) > 1:
-            current().event_id = None  # the log names one event or none
-        return results
+        """Hand all commands in, then wait for all. Those that were answered before are not asked again."""
+        visit = current()
+        outcomes: dict[int, _Outcome] = {}
+        new: dict[int, Initialize] = {}
+        together: dict[EventId, _Together] = {}
+        for position, wish in enumerate(_wishes(entries, visit)):
+            if isinstance(wish, ProblemError):
+                outcomes[position] = _NO_EVENT, wish
+            elif position in answered:
+                outcomes[position] = wish[0] if isinstance(wish, tuple) else _NO_EVENT, answered[position]
+            elif isinstance(wish, Initialize):
+                new[position] = wish
+            else:
+                event_id, command = wish
+                of_event = together.get(event_id) or together.setdefault(event_id, _Together([], []))
+                of_event.positions.append(position)
+                of_event.commands.append(command)
+        await self._ask(new, together, key, outcomes)
+        if len({event_id for event_id, _ in outcomes.values()}) > 1:
+            visit.event_id = None  # the log names one event or none
+        return ResultsBody([_result(*outcomes[position], visit) for position in range(len(entries))])
 
-    async def _begin(self, entry: _Entry, at: str, key: Key | None, before: Answer | None) -> _Begun:
+    async def _ask(
+        self,
+        new: Mapping[int, Initialize],
+        together: Mapping[EventId, _Together],
+        key: Key | None,
+        outcomes: dict[int, _Outcome],
+    ) -> None:
+        """Put the outcomes of these with the others."""
+        made = await self._begin(new, key, outcomes) if new else []
+        waiting = []
+        for event_id, (positions, commands) in together.items():
+            keys = _keys(key, positions)
+            asked = self._desk.hand_in_all(event_id, commands, keys)
+            waiting.append((event_id, positions, self._desk.answers(event_id, commands, asked, keys)))
+        for position, event_id, initialized in made:
+            outcomes[position] = event_id, await initialized
+        for event_id, positions, answers in waiting:
+            for position, answer in zip(positions, await answers, strict=True):
+                outcomes[position] = event_id, answer
+
+    async def _begin(
+        self, new: Mapping[int, Initialize], key: Key | None, outcomes: dict[int, _Outcome]
+    ) -> list[tuple[int, EventId, Asked]]:
+        """Have these events made, under ids that are asked for in one query."""
         try:
-            if isinstance(entry, ProblemError):
-                raise entry
-            visit = current()
-            visit.require(BY_NAME[_name_of(entry)].scopes)
-            if isinstance(entry, InitializeBody):
-                initialize = initialize_of(entry, at)
-                if before is not None:
-                    return EventId(0), before
-                return await self._desk.initialize(initialize, key)
-            event_id, command = command_of(entry, visit.customer, at)
+            event_ids = await self._desk.new_event_ids(len(new))
         except ProblemError as problem:
-            return EventId(0), problem
-        if before is not None:
-            return event_id, before
-        return event_id, (command, self._desk.hand_in(event_id, command, key), key)
-
-    async def _result(self, begun: _Begun) -> ResultBody:
-        event_id, outcome = begun
-        try:
-            if isinstance(outcome, ProblemError):
-                raise outcome
-            if isinstance(outcome, tuple):
-                command, asked, key = outcome
-                outcome = await self._desk.answer(event_id, command, asked, key)
-            reply = reply_to(event_id, outcome, current().customer)
-        except ProblemError as problem:
-            return ResultBody(problem.status, problem.document(current().request_id))
-        return ResultBody(reply.status, reply.body)
+            outcomes.update(dict.fromkeys(new, (_NO_EVENT, problem)))
+            return []
+        return [
+            (position, event_id, self._desk.hand_in_new(event_id, initialize, own))
+            for event_id, own, (position, initialize) in zip(
+                event_ids, _keys(key, list(new)), new.items(), strict=True
+            )
+        ]
 
 
-def _name_of(entry: InitializeBody | CommandBody) -> str:
-    """Of the call that the command would be by itself."""
-    return str(entry.__struct_config__.tag)
+def _wishes(entries: Sequence[Entry], visit: Visit) -> Iterator[_Wish]:
+    """What the entries stand for, as far as this visitor may ask for it."""
+    customer = visit.customer
+    refused = {kind: _refusal(kind, visit) for kind in set(map(type, entries))}
+    for position, entry in enumerate(entries):
+        if isinstance(entry, ProblemError):
+            yield entry
+        elif (refusal := refused[type(entry)]) is not None:
+            yield refusal
+        else:
+            try:
+                if isinstance(entry, InitializeBody):
+                    yield initialize_of(entry, pointer(position))
+                else:
+                    yield command_of(entry, customer, pointer(position))
+            except ProblemError as problem:
+                yield problem
 
 
-def _pointer(position: int) -> str:
-    return f"/commands/{position}"
-
-
-def _read(raw: bytes, at: str) -> _Entry:
-    """The command that an entry stands for, or what is wrong with it alone."""
+def _refusal(kind: type[Entry], visit: Visit) -> ProblemError | None:
+    """Why this visitor may not ask for anything of this kind, if that is so."""
+    if issubclass(kind, ProblemError):
+        return None
+    call = str(kind.__struct_config__.tag)  # that the command would be by itself
     try:
-        entry: InitializeBody | CommandBody = ANY_COMMAND.read(raw, at)
+        visit.require(BY_NAME[call].scopes)
     except ProblemError as problem:
         return problem
-    return entry
+    return None
 
 
-def split(body: bytes) -> list[bytes]:
-    """The text of each command in a batch. Raises ProblemError for what is no batch."""
+def _keys(key: Key | None, positions: list[int]) -> list[Key | None]:
+    """The key of each command at these positions."""
+    if key is None:
+        return [None] * len(positions)
+    return [Key(key.caller, key.text, key.fingerprint, position) for position in positions]
+
+
+def _result(event_id: EventId, outcome: Answer | ProblemError, visit: Visit) -> ResultBody:
     try:
-        return [bytes(raw) for raw in _BATCH.read(body).commands]
+        if isinstance(outcome, ProblemError):
+            raise outcome
+        reply = reply_to(event_id, outcome, visit.customer)
     except ProblemError as problem:
-        cut = _cut(body) if problem.code == "malformed_json" else None
-        if cut is None:
-            raise
-        return cut
-
-
-_HEAD = re.compile(r'\s*\{\s*"commands"\s*:\s*\[\s*', re.ASCII)
-_NEXT = re.compile(r"\s*,\s*", re.ASCII)
-_TAIL = re.compile(r"\s*\]\s*\}\s*", re.ASCII)
-_reader = json.JSONDecoder(parse_int=str)
-
-
-def _cut(body: bytes) -> list[bytes] | None:
-    """What `split` gives, by a reader that lets half of a surrogate pair pass: its own entry fails for it."""
-    text = body.decode("utf-8", "surrogateescape")
-    cut = []
-    end, mark = 0, _HEAD.match(text)
-    while mark is not None:
-        begin = mark.end()
-        try:
-            _, end = _reader.raw_decode(text, begin)
-        except (ValueError, RecursionError):
-            return None
-        cut.append(text[begin:end].encode("utf-8", "surrogateescape"))
-        mark = _NEXT.match(text, end)
-    return cut if _TAIL.fullmatch(text, end) and len(cut) <= COMMANDS_MAX else None
+        return ResultBody(problem.status, problem.document(visit.request_id))
+    return ResultBody(reply.status, reply.body)

@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import repeat
-from typing import ParamSpec, TypeAlias, TypeVar, cast
+from typing import ParamSpec, TypeAlias, TypeVar
+
+import msgspec
 
 from boxoffice.actors.directory import Directory
 from boxoffice.actors.event_actor import Requests
@@ -34,8 +36,8 @@ log = logging.getLogger(__name__)
 Asked: TypeAlias = asyncio.Future[Answer]
 """An answer that is still to come."""
 
-Asker: TypeAlias = tuple[Asked, Visit]
-"""Who waits for an answer, and on whose behalf."""
+AllAsked: TypeAlias = asyncio.Future[list[Answer]]
+"""Answers that are still to come, all at once."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +64,45 @@ event loop and the journal would take turns instead of working at the same time.
 READERS = 4
 READS_MAX = 256
 """Queries running, and queries under way in all: beyond that a reader is told that we are busy."""
+
+
+class One(msgspec.Struct):
+    """Who waits for one answer, and on whose behalf."""
+
+    future: Asked
+    visit: Visit
+
+    def tell(self, answer: Answer, batch: int | None) -> bool:
+        """Pass it on. Returns whether somebody goes on because of it."""
+        self.visit.batch = batch
+        if self.future.done():
+            return False
+        self.future.set_result(answer)
+        return True
+
+
+class Several(msgspec.Struct):
+    """Who waits for several answers about one event: for `missing` that come in order, and are followed by
+    those in `refused`.
+    """
+
+    future: AllAsked
+    visit: Visit
+    missing: int
+    refused: list[Answer]
+    answers: list[Answer] = []
+
+    def tell(self, answer: Answer, batch: int | None) -> bool:
+        """Keep it until all are there. Returns whether somebody goes on because of it."""
+        self.answers.append(answer)
+        self.missing -= 1
+        if self.missing:
+            return False
+        self.visit.batch = batch
+        if self.future.done():
+            return False
+        self.future.set_result(self.answers + self.refused)
+        return True
 
 
 class Bridge:
@@ -107,19 +148,49 @@ class Bridge:
             return future
         if not self._tick:
             self._loop.call_soon(self._flush)
-        self._tick.setdefault(event_id, []).append(self._request(command, (future, visit), key))
+        if key is not None:
+            self._keep(key, 1)
+        self._tick.setdefault(event_id, []).append(Request(command, One(future, visit), key))
         return future
 
-    async def initialize(self, event_id: EventId, command: Initialize, key: Key | None = None) -> Answer:
+    def submit_all(
+        self, event_id: EventId, commands: Sequence[Command], keys: Sequence[Key | None]
+    ) -> AllAsked:
+        """Have commands decided, in this order; the answers come together, when the last of them is there.
+
+        They have no keys, or all the same one: those of one batch.
+        """
+        future: AllAsked = self._loop.create_future()
+        visit = current()
+        visit.event_id = event_id
+        admitted, refusal = self.directory.admit_many(event_id, len(commands))
+        refused = [] if refusal is None else [refusal] * (len(commands) - admitted)
+        if not admitted:
+            future.set_result(refused)
+            return future
+        if not self._tick:
+            self._loop.call_soon(self._flush)
+        asker, taken = Several(future, visit, admitted, refused), commands[:admitted]
+        requests = [Request(command, asker, key) for command, key in zip(taken, keys, strict=False)]
+        if keys[0] is not None:
+            self._keep(keys[0], admitted)
+        self._tick.setdefault(event_id, []).extend(requests)
+        return future
+
+    def initialize(self, event_id: EventId, command: Initialize, key: Key | None = None) -> Asked:
         """Have a new event made under an id that no event has had."""
+        future: Asked = self._loop.create_future()
         visit = current()
         visit.event_id = event_id
         refusal = self.directory.admit(event_id)
         if refusal is not None:
-            return refusal
-        future: Asked = self._loop.create_future()
-        self._submit(self.directory.submit_new, event_id, [self._request(command, (future, visit), key)])
-        return await future
+            future.set_result(refusal)
+        else:
+            if key is not None:
+                self._keep(key, 1)
+            request = Request(command, One(future, visit), key)
+            self._submit(self.directory.submit_new, event_id, [request])
+        return future
 
     def is_unsettled(self, caller: Caller) -> bool:
         """Whether something asked under this key may still take effect, answered or not."""
@@ -152,11 +223,9 @@ class Bridge:
         finally:
             self._reads -= 1
 
-    def _request(self, command: Command, asker: Asker, key: Key | None) -> Request:
-        if key is not None:
-            caller = (key.caller, key.text)
-            self._keys[caller] = self._keys.get(caller, 0) + 1
-        return Request(command, asker, key)
+    def _keep(self, key: Key, requests: int) -> None:
+        caller = (key.caller, key.text)
+        self._keys[caller] = self._keys.get(caller, 0) + requests
 
     def _flush(self) -> None:
         tick, self._tick = self._tick, {}
@@ -196,21 +265,20 @@ class Bridge:
             self._answer_some()
 
     def _answer_some(self) -> None:
-        for _ in range(min(ANSWERS_PER_TICK, len(self._due))):
+        told = 0
+        while told < ANSWERS_PER_TICK and self._due:
             answered, batch = self._due.popleft()
             if answered.request.key is not None:
                 self._let_go(answered.request.key)
-            self._resolve(answered.request, answered.answer, batch)
+            told += self._resolve(answered.request, answered.answer, batch)
         if self._due:
             self._loop.call_soon(self._answer_some)
 
-    def _resolve(self, request: Request, answer: Answer, batch: int | None = None) -> None:
+    def _resolve(self, request: Request, answer: Answer, batch: int | None = None) -> bool:
         if self._waiting.pop(request, None) is None:
-            return  # its deadline had passed, or nobody waits for it
-        future, visit = cast("Asker", request.reply)
-        visit.batch = batch
-        if not future.done():
-            future.set_result(answer)
+            return False  # its deadline had passed, or nobody waits for it
+        asker: One | Several = request.reply  # type: ignore[assignment] # nobody else looks at it
+        return asker.tell(answer, batch)
 
     def _let_go(self, key: Key) -> None:
         caller = (key.caller, key.text)

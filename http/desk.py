@@ -26,11 +26,14 @@ from boxoffice.actors.messages import (
 from boxoffice.actors.ports import DatabaseAway, Key, Reading, Replies
 from boxoffice.actors.values import LIVE, EventId, EventStatus, OrderId
 from boxoffice.http.answers import refusal
-from boxoffice.http.bridge import Asked, Bridge
+from boxoffice.http.bridge import AllAsked, Asked, Bridge
 from boxoffice.http.problems import ProblemError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_NOT_WHOLE = (OrderUnknown, EventUnknown)
+"""What an actor answers about what it does not keep."""
 
 
 class Desk:
@@ -52,8 +55,31 @@ class Desk:
     async def answer(self, event_id: EventId, command: Command, asked: Asked, key: Key | None) -> Answer:
         """The answer to a command that was handed in."""
         answer = await asked
-        if not isinstance(answer, OrderUnknown | EventUnknown):
+        if type(answer) not in _NOT_WHOLE:
             return answer
+        return await self._whole(event_id, command, answer, key)
+
+    def hand_in_all(
+        self, event_id: EventId, commands: Sequence[Command], keys: Sequence[Key | None]
+    ) -> AllAsked:
+        """Hand commands to one event in, to be followed by `answers`."""
+        return self._bridge.submit_all(event_id, commands, keys)
+
+    async def answers(
+        self, event_id: EventId, commands: Sequence[Command], asked: AllAsked, keys: Sequence[Key | None]
+    ) -> list[Answer | ProblemError]:
+        """The answers to commands that were handed in; a ProblemError for what could not be looked up."""
+        answers: list[Answer | ProblemError] = [*await asked]
+        for place, answer in enumerate(answers):
+            if isinstance(answer, _NOT_WHOLE):
+                try:
+                    answers[place] = await self._whole(event_id, commands[place], answer, keys[place])
+                except ProblemError as problem:
+                    answers[place] = problem
+        return answers
+
+    async def _whole(self, event_id: EventId, command: Command, answer: Answer, key: Key | None) -> Answer:
+        """An answer that the event's actor could not give whole, looked up and, with a key, recorded."""
         if isinstance(answer, OrderUnknown):
             answer = await self._looked_up(event_id, command, answer.version) or answer
         if key is None or isinstance(answer, NotApplied):
@@ -65,8 +91,16 @@ class Desk:
 
     async def initialize(self, command: Initialize, key: Key | None) -> tuple[EventId, Answer]:
         """Have an event made, under an id that no event has had."""
-        event_id = await self.read(self._reading.new_event_id)
-        return event_id, await self._bridge.initialize(event_id, command, key)
+        (event_id,) = await self.new_event_ids(1)
+        return event_id, await self.hand_in_new(event_id, command, key)
+
+    async def new_event_ids(self, number: int) -> list[EventId]:
+        """Ids that no event has had, in their order. Raises ProblemError 503."""
+        return await self.read(self._reading.new_event_ids, number)
+
+    def hand_in_new(self, event_id: EventId, command: Initialize, key: Key | None) -> Asked:
+        """Have an event made under a new id; the answer is whole."""
+        return self._bridge.initialize(event_id, command, key)
 
     async def read(self, query: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Ask the database. Raises ProblemError 503 when it is away."""

@@ -102,10 +102,11 @@ class DatabaseReading:
         query = select(body).where(changes.c.event_id == event_id, changes.c.version > after)
         return [decode(row[0]) for row in self._rows(query.order_by(changes.c.version).limit(limit))]
 
-    def new_event_id(self) -> EventId:
-        """An id that no event has had. One that is not used after all is lost, and nobody minds."""
+    def new_event_ids(self, number: int) -> list[EventId]:
+        """Ids that no event has had. One that is not used after all is lost, and nobody minds."""
+        query = select(event_ids.next_value()).select_from(func.generate_series(1, number))
         with away_when_unreachable(), self._engine.begin() as connection:
-            return EventId(connection.execute(select(event_ids.next_value())).scalar_one())
+            return sorted(map(EventId, connection.execute(query).scalars()))
 
     def epochs(self, event_ids: Sequence[EventId]) -> Mapping[EventId, int]:
         """Under which epoch each of these events is owned now; what there is none of is left out."""

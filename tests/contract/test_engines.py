@@ -112,7 +112,7 @@ def test_a_server_that_has_become_a_standby_counts_as_away(
     for asked in (
         lambda: DatabaseRecovery(engines.loading).load(event_id),
         lambda: [*DatabaseRecovery(engines.starting).load_open()],
-        DatabaseReading(engines.reading).new_event_id,
+        lambda: DatabaseReading(engines.reading).new_event_ids(1),
     ):
         with pytest.raises(DatabaseAway):
             asked()

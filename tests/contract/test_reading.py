@@ -208,8 +208,10 @@ def test_events_are_found_by_their_primary_key_however_many_there_are(
         assert not any(word in plan for word in ("Sort", "Seq Scan", "Filter")), plan
 
 
-def test_a_new_event_id_is_one_that_nobody_has_been_given(reading: DatabaseReading, stored: Stored) -> None:
-    given = [reading.new_event_id() for _ in range(20)]
+def test_new_event_ids_are_some_that_nobody_has_been_given(reading: DatabaseReading, stored: Stored) -> None:
+    several = [reading.new_event_ids(number) for number in (1, 2, 1, 1_000)]
+    assert [len(each) for each in several] == [1, 2, 1, 1_000]
+    given = [event_id for each in several for event_id in each]
     assert given == sorted(set(given))
     assert given[0] >= 1
     assert stored.rows("SELECT nextval('event_ids')") == [(given[-1] + 1,)]
@@ -248,7 +250,7 @@ def test_a_database_that_may_only_be_read_is_as_good_as_away(any_database_url: s
 
 
 @pytest.mark.parametrize(
-    "question", [*QUESTIONS, lambda reading: reading.new_event_id(), lambda reading: reading.ping()]
+    "question", [*QUESTIONS, lambda reading: reading.new_event_ids(1), lambda reading: reading.ping()]
 )
 def test_an_unreachable_database_is_away(question: Question, engine: Engine) -> None:
     nowhere = make_engine(engine.url.set(database="no_such_database"))

@@ -169,3 +169,23 @@ def test_a_batch_that_is_written_otherwise_is_still_the_same(server: Server) -> 
     mixed = other.replace('"what"', '"book"')
     assert server.send("POST", "/batch", mixed.encode(), key).document["code"] == "idempotency_mismatch"
     assert server.status(event)["bookedTickets"] == 1
+
+
+def test_a_batch_makes_its_events_in_order_and_once_under_a_key(server: Server) -> None:
+    commands: list[dict[str, object]] = [
+        {"do": "initialize", "eventName": f"Night {number}", "totalTickets": 1 + number}
+        for number in range(300)
+    ]
+    key = f"nights-{server.event(tickets=1)}"
+    results = under(server, key, commands).document["results"]
+    made = [each["body"] for each in results]
+    assert [(each["eventName"], each["totalTickets"], each["version"]) for each in made] == [
+        (each["eventName"], each["totalTickets"], 1) for each in commands
+    ]
+    event_ids = [int(each["eventId"]) for each in made]
+    assert event_ids == sorted(set(event_ids))
+    assert server.status(made[-1]["eventId"])["totalTickets"] == 300
+    again = under(server, key, commands)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert again.document["results"] == results
+    assert int(server.event(tickets=1)) == event_ids[-1] + 1, "no more events than these"

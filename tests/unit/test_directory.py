@@ -71,6 +71,26 @@ def test_all_events_together_may_have_so_many_requests_under_way(house: House) -
     assert admitted == [None] * 5 + [Overloaded()]
 
 
+@pytest.mark.parametrize(
+    ("before", "wanted", "admitted"), [(0, 1, 1), (0, 3, 3), (0, 4, 3), (1, 9, 2), (2, 1, 1), (3, 1, 0)]
+)
+def test_of_many_requests_at_once_as_many_are_admitted_as_one_by_one(
+    house: House, before: int, wanted: int, admitted: int
+) -> None:
+    for _ in range(before):
+        house.directory.admit(EVENT)
+    refusal = None if admitted == wanted else Overloaded()
+    assert house.directory.admit_many(EVENT, wanted) == (admitted, refusal)
+    assert house.directory.in_flight == before + admitted
+    assert house.directory.admit(EVENT) == (None if before + admitted < 3 else Overloaded())
+
+
+def test_many_requests_at_once_are_bound_with_those_of_all_events(house: House) -> None:
+    assert house.directory.admit_many(OTHER, 3) == (3, None)
+    assert house.directory.admit_many(EVENT, 3) == (2, Overloaded())
+    assert house.directory.admit_many(THIRD, 2) == (0, Overloaded())
+
+
 def test_a_request_that_is_refused_is_not_counted_and_makes_no_actor(house: House) -> None:
     for _ in range(9):
         house.directory.admit(EVENT)

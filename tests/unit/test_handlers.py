@@ -10,6 +10,8 @@ from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
+from boxoffice.actors.ports import DatabaseAway
+from boxoffice.actors.values import EventId
 from boxoffice.http.app import BODY_SIZE_MAX, application
 from boxoffice.http.batch import Batches
 from boxoffice.http.catalogue import BY_NAME
@@ -22,14 +24,26 @@ from tests.unit.fakes import PATIENCE_S
 from tests.unit.test_bridge import Crossing
 from tests.unit.test_idempotency import FakeReplies
 
-UNUSED: Any = None
-"""Whatever the database would be asked."""
+
+class FakeReading:
+    """Gives out ids, a few more with each question; knows nothing else. Away, if a test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.away = False
+
+    def new_event_ids(self, number: int) -> list[EventId]:
+        if self.away:
+            raise DatabaseAway("it is away")
+        self.asked.append(number)
+        return [EventId(100 * len(self.asked) + each) for each in range(number)]
 
 
 class Front(Crossing):
     """A crossing behind an application, and a client of it."""
 
     client: TestClient[Any, Any]
+    reading: FakeReading
 
     async def post(self, path: str, body: bytes, commits: int = 1) -> tuple[int, Any]:
         """The status and the body of an answer, for which so many entries have to be committed."""
@@ -47,8 +61,9 @@ async def front() -> AsyncIterator[Front]:
     """Open, and served on a socket."""
     front = Front(asyncio.get_running_loop())
     front.bridge.open(front.directory)
-    replies = FakeReplies()
-    desk, keys = Desk(front.bridge, UNUSED, replies), Keys(front.bridge, replies)
+    replies, front.reading = FakeReplies(), FakeReading()
+    reading: Any = front.reading
+    desk, keys = Desk(front.bridge, reading, replies), Keys(front.bridge, replies)
     handlers = {**Handlers(desk, keys).handlers(), **Batches(desk, keys, UNLIMITED).handlers()}
     calls = [BY_NAME[name] for name in handlers]
     async with TestClient(TestServer(application(handlers, open_door(), calls))) as client:
@@ -168,6 +183,27 @@ async def test_the_outcomes_of_a_batch_stand_in_the_order_of_its_commands(front:
     said = [result["body"] for result in body["results"]]
     assert [each.get("userId") for each in said] == ["ann", "bob", "cat", None, None]
     assert (said[3]["code"], said[4]["state"]) == ("capacity_in_use", "closed")
+
+
+INITIALIZE = {"do": "initialize", "eventName": "x", "totalTickets": 1}
+
+
+async def test_the_ids_of_all_events_that_a_batch_makes_are_asked_for_at_once(front: Front) -> None:
+    book = {"do": "book", "eventId": "7", "userId": "ann"}
+    odd = {**INITIALIZE, "maxHoldSeconds": 1}
+    commands = [INITIALIZE, book, odd, INITIALIZE, INITIALIZE]
+    _, body = await front.post("/batch", json.dumps({"commands": commands}).encode(), commits=4)
+    assert [result["status"] for result in body["results"]] == [201, 201, 422, 201, 201]
+    assert [result["body"].get("eventId") for result in body["results"]] == ["100", "7", None, "101", "102"]
+    assert front.reading.asked == [3]
+
+
+async def test_when_no_ids_are_to_be_had_the_others_are_served(front: Front) -> None:
+    front.reading.away = True
+    commands = [INITIALIZE, {"do": "book", "eventId": "7", "userId": "ann"}, INITIALIZE]
+    _, body = await front.post("/batch", json.dumps({"commands": commands}).encode())
+    assert [result["status"] for result in body["results"]] == [503, 201, 503]
+    assert [result["body"].get("code") for result in body["results"]] == ["not_applied", None, "not_applied"]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxoffice.http.batch import split
 from boxoffice.http.commands import ANY_COMMAND, COMMANDS, INITIALIZE
 from boxoffice.http.decoding import Reader
+from boxoffice.http.entries import split
 from boxoffice.http.problems import ProblemError
 from boxoffice.http.wire import COMMANDS_MAX
 
