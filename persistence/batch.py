@@ -12,6 +12,7 @@ Called by the journal, on its thread; the transaction is begun here, and its COM
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
@@ -22,6 +23,8 @@ from boxoffice.actors.messages import OrderUnknown, encode_answer
 from boxoffice.actors.ports import Answered, Entry, Lease
 from boxoffice.actors.values import EventId, EventStatus, Instant
 from boxoffice.persistence.rows import OrderRows, timestamp
+
+_to_json = msgspec.json.Encoder().encode
 
 
 def _time(micros: str) -> str:
@@ -210,10 +213,10 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
             row.customer,
             row.quantity,
             row.status,
-            "NULL" if row.place is None else row.place,
+            row.place,
             row.version,
             row.created_at,
-            "NULL" if row.expires_at is None else row.expires_at,
+            row.expires_at,
         )
         for event_id, of_event in rows.items()
         for order_id, row in of_event.added.items()
@@ -223,9 +226,9 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
             event_id,
             order_id,
             update.version,
-            "NULL" if update.status is None else update.status,
-            "NULL" if update.quantity is None else update.quantity,
-            "NULL" if update.expires_at is None else update.expires_at,
+            update.status,
+            update.quantity,
+            update.expires_at,
         )
         for event_id, of_event in rows.items()
         for order_id, update in of_event.altered.items()
@@ -262,8 +265,9 @@ def _records(part: Part) -> Iterator[tuple[Any, ...]]:
 def _columns(
     rows: Sequence[tuple[Any, ...]], width: int, texts: Sequence[int] = (), documents: int | None = None
 ) -> Iterator[str]:
-    """Array literals of the rows' columns. What is not in `texts` is a number, an id or a name of ours, and
-    needs no quotes. Those in `documents` are JSON, which has no control characters: one of those parts them.
+    """Array literals of the rows' columns. What is not in `texts` is a number, an id, a name of ours or None:
+    as JSON it is made in one go, and PostgreSQL reads the same in it as in an array of its own. Those in
+    `documents` are JSON, which has no control characters: one of those parts them.
     """
     for number, column in enumerate(zip(*rows, strict=True) if rows else [()] * width):
         if number in texts:
@@ -271,7 +275,7 @@ def _columns(
         elif number == documents:
             yield "\1".join(column)
         else:
-            yield "{" + ",".join(map(str, column)) + "}"
+            yield "{" + _to_json(column)[1:-1].decode() + "}"
 
 
 def array_of_texts(texts: Sequence[str]) -> str:
