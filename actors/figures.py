@@ -53,9 +53,9 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     """The database rolled it back: what was in it is written again event by event, or was not applied."""
     AWAY = "away"
-    """There was no connection, or it was lost before COMMIT was sent: nothing was applied."""
+    """There was no connection to send it on, or it had no changes to commit: nothing was applied."""
     IN_DOUBT = "in_doubt"
-    """COMMIT was sent and not answered: the database was asked what came of it."""
+    """It was sent and not answered: the database was asked what came of it."""
 
 
 _PROMOTING = (OrderCancelled, OrderReduced, OrderExpired, EventAdjusted)
@@ -80,7 +80,7 @@ class JournalFigures:
         """The number of the last committed transaction: 1, 2, …"""
         self.outcomes = dict.fromkeys(Outcome, 0)
         self.commit_s = Histogram(COMMIT_BOUNDS_S)
-        """From the first statement to PostgreSQL's answer to COMMIT, if that was yes."""
+        """From before it is put together to PostgreSQL's answer, if it was committed."""
         self.commit_requests = Histogram(COMMIT_REQUESTS_BOUNDS)
         """Answers that waited for one committed transaction."""
         self.fences_lost = 0

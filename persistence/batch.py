@@ -1,22 +1,27 @@
-"""One transaction's worth of entries, and the one statement that writes it.
+"""One transaction's worth of entries, and the one message that writes and commits it.
 
-A batch is one round trip before the COMMIT, whatever is in it. On a busy machine it is the waking up of
-PostgreSQL's process and of ours that takes the time: the same rows by two COPYs and an UPDATE took eight
-round trips, less of PostgreSQL's time, and four times as long. So the columns travel as array literals, which
-are cheap to make and to read, into a statement that is planned once for the connection; times as numbers, and
-JSON without the quoting of an array, because both are cheaper still.
+A batch is one round trip, whatever is in it. On a busy machine it is the waking up of PostgreSQL's process
+and of ours that takes the time: the same rows by two COPYs and an UPDATE took eight round trips, less of
+PostgreSQL's time, and four times as long. So the columns travel as array literals, which are cheap to make
+and to read, into a statement that is planned once for the connection; times as numbers, and JSON without the
+quoting of an array, because both are cheaper still.
 
-Called by the journal, on its thread; the transaction is begun here, and its COMMIT is left to the caller.
+There is no BEGIN and no COMMIT: outside of a transaction, what one message asks for is a transaction of its
+own. PostgreSQL commits it before it calls the last statement complete, and psycopg2 gives the rows that say
+whose fence held only then. What it refuses on the way, or at the very end, is undone as a whole; so whatever
+is to undo it must be in the message.
+
+Called by the journal, on its thread.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
-from psycopg2.extras import execute_values
 
 from boxoffice.actors.changes import Change, EventInitialized, encode
 from boxoffice.actors.messages import OrderUnknown, encode_answer
@@ -33,18 +38,20 @@ def _time(micros: str) -> str:
 
 
 _PREPARE = f"""
+SET default_transaction_isolation = 'read committed'; -- whatever the database's: the fence needs no more
 SET plan_cache_mode = force_generic_plan;
 PREPARE write_batch (
     bigint[], bigint[], bigint[], bigint[], int[], int[], int[], int[], int[], int[], bigint[], bigint[],
+    int[],
     bigint[], uuid[], text[], int[], text[], bigint[], bigint[], bigint[], bigint[],
     bigint[], uuid[], bigint[], text[], int[], bigint[],
     bigint[], bigint[], bigint[], text,
     bigint[], text[], text[], int[], bytea[], text
 ) AS
 WITH part AS (
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
         AS p (event_id, epoch, base, version, capacity, available, booked, held, offered, waiting,
-              waiting_tickets, changed_at)
+              waiting_tickets, changed_at, alters)
 ), moved AS (   -- the fence: whoever is not where the actor believes, or has another owner, does not match
     UPDATE events AS e
        SET version = p.version, capacity = p.capacity, available = p.available, booked = p.booked,
@@ -52,7 +59,7 @@ WITH part AS (
            changed_at = {_time("p.changed_at")}
       FROM part AS p
      WHERE e.id = p.event_id AND e.version = p.base AND e.owner_epoch = p.epoch AND p.version > p.base
-    RETURNING e.id
+    RETURNING e.id, p.alters
 ), unmoved AS ( -- the same fence for answers that change nothing
     SELECT e.id FROM events AS e JOIN part AS p
         ON e.id = p.event_id AND e.version = p.base AND e.owner_epoch = p.epoch AND p.version = p.base
@@ -61,7 +68,7 @@ WITH part AS (
            (event_id, order_id, customer, quantity, status, place, version, created_at, expires_at)
     SELECT o.event_id, order_id, customer, quantity, status, place, version,
            {_time("created_at")}, {_time("expires_at")}
-      FROM unnest($13, $14, $15, $16, $17, $18, $19, $20, $21)
+      FROM unnest($14, $15, $16, $17, $18, $19, $20, $21, $22)
         AS o (event_id, order_id, customer, quantity, status, place, version, created_at, expires_at)
       JOIN moved ON id = o.event_id
 ), altered AS ( -- a new status says all about place and end; without one, the order keeps them
@@ -70,28 +77,33 @@ WITH part AS (
            status = coalesce(a.status, o.status), quantity = coalesce(a.quantity, o.quantity),
            place = CASE WHEN a.status IS NULL THEN o.place END,
            expires_at = CASE WHEN a.status IS NULL THEN o.expires_at ELSE {_time("a.expires_at")} END
-      FROM unnest($22, $23, $24, $25, $26, $27)
+      FROM unnest($23, $24, $25, $26, $27, $28)
         AS a (event_id, order_id, version, status, quantity, expires_at)
       JOIN moved ON id = a.event_id
      WHERE o.event_id = a.event_id AND o.order_id = a.order_id
     RETURNING 1
+), counted AS ( -- an order that is not there is a mistake of ours, and refuses the whole transaction
+    SELECT (SELECT count(*) FROM altered) AS did, coalesce(sum(alters), 0) AS expected FROM moved
 ), logged AS (
     INSERT INTO changes (event_id, version, at, body)
     SELECT c.event_id, version, {_time("at")}, CAST(body AS json)
-      FROM unnest($28, $29, $30, string_to_array($31, chr(1))) AS c (event_id, version, at, body)
+      FROM unnest($29, $30, $31, string_to_array($32, chr(1))) AS c (event_id, version, at, body)
       JOIN moved ON id = c.event_id
 ), recorded AS ( -- a key that is there already refuses the whole transaction: it had its effect before
     INSERT INTO replies (caller, key, position, fingerprint, answer, at)
     SELECT r.caller, r.key, r.position, r.fingerprint, CAST(r.answer AS json), now()
-      FROM unnest($32, $33, $34, $35, $36, string_to_array($37, chr(1)))
+      FROM unnest($33, $34, $35, $36, $37, string_to_array($38, chr(1)))
         AS r (event_id, caller, key, position, fingerprint, answer)
       JOIN (SELECT id FROM moved UNION ALL SELECT id FROM unmoved) AS fenced ON fenced.id = r.event_id
 )
-SELECT id, (SELECT count(*) FROM altered) FROM moved UNION ALL SELECT id, 0 FROM unmoved
+SELECT id FROM moved
+ WHERE (SELECT CASE WHEN did = expected THEN true
+                    ELSE CAST(expected || ' orders were to change, ' || did || ' did' AS boolean) END
+          FROM counted)
+UNION ALL SELECT id FROM unmoved
 """
 
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"  # whatever the database's default: the fence needs no more
-_WRITE = f"EXECUTE write_batch ({', '.join(['%s'] * 37)})"
+_WRITE = f"EXECUTE write_batch ({', '.join(['%s'] * 38)})"
 
 _FACTS = """
     name, closed_at, sales_open_at, sales_close_at, max_per_order, max_per_customer, waitlist_limit,
@@ -101,10 +113,14 @@ _OPEN = f"""
 INSERT INTO events
        (id, capacity, available, booked, held, offered, waiting, waiting_tickets, version, owner_epoch,
         created_at, changed_at, {_FACTS})
-VALUES %s
-"""
+VALUES """
 
-_ADJUST = f"UPDATE events SET ({_FACTS}) = %s WHERE id = %s"
+# Rare: worth no column of a batch. Rows are locked in the order of everybody else, and then stay as they are.
+_LOCK = "SELECT 1 FROM events WHERE id = ANY(CAST(%s AS bigint[])) ORDER BY id FOR NO KEY UPDATE"
+_ADJUST = f"UPDATE events SET ({_FACTS}) = %s WHERE id = %s AND version = %s AND owner_epoch = %s"
+
+Message: TypeAlias = tuple[str, list[Any]]
+"""SQL, and the values of its parameters."""
 
 
 class Part:
@@ -124,34 +140,46 @@ class Part:
 
 
 def prepare(connection: Connection) -> None:
-    """Plan the statement, once for each connection. Raises psycopg2.Error."""
+    """Plan the statement, once for each connection, in autocommit mode. Raises psycopg2.Error."""
     with connection.cursor() as cursor:
         cursor.execute(_PREPARE)
+        cursor.execute("SHOW transaction_isolation")
+        if cursor.fetchone() != ("read committed",):
+            raise psycopg2.NotSupportedError("the session is not at READ COMMITTED")
 
 
-def write(cursor: Cursor, parts: Sequence[Part]) -> set[EventId]:
-    """Begin a transaction and write the parts, each of another event, whose fence holds: returns those.
+def message(parts: Sequence[Part]) -> Message:
+    """What writes the parts, each of another event, whose fence holds.
 
-    Raises psycopg2.Error; the transaction is then still open, unless the connection is gone.
+    Raises psycopg2.DataError for what cannot be written.
     """
+    rows = {part.lease.event_id: OrderRows(part.changes) for part in parts if part.changes}
+    statements: list[str] = []
+    values: list[Any] = []
     new = [part for part in parts if not part.base_version and part.changes]
     if new:
-        cursor.execute(_BEGIN)
-        execute_values(cursor, _OPEN, [_new_event(part) for part in new])
-    rows = {part.lease.event_id: OrderRows(part.changes) for part in parts if part.changes}
-    values = _arrays(parts, rows)
-    cursor.execute(_WRITE if new else f"{_BEGIN}; {_WRITE}", values)
-    held, altered = set(), 0
-    for event_id, count in cursor.fetchall():
-        held.add(EventId(event_id))
-        altered = max(altered, count)
-    expected = sum(len(rows[event_id].altered) for event_id in held & rows.keys())
-    if altered != expected:
-        raise psycopg2.DataError(f"{expected} orders were to change, {altered} did")
-    for part in parts:
-        event_id = part.lease.event_id
-        if event_id in held and part.changes and rows[event_id].adjusted:  # rare: worth no column of a batch
-            cursor.execute(_ADJUST, (_facts(part.status), event_id))
+        statements.append(_OPEN + ", ".join(["%s"] * len(new)))
+        values += map(_new_event, new)
+    adjusted = [
+        part for part in parts if part.base_version and part.changes and rows[part.lease.event_id].adjusted
+    ]
+    if adjusted:
+        statements += [_LOCK, *[_ADJUST] * len(adjusted)]
+        values.append([part.lease.event_id for part in parts])
+        for part in adjusted:
+            values += [_facts(part.status), part.lease.event_id, part.base_version, part.lease.epoch]
+    return "; ".join([*statements, _WRITE]), [*values, *_arrays(parts, rows)]
+
+
+def send(cursor: Cursor, written: Message) -> set[EventId]:
+    """Have it written and committed: returns the events whose fence held. The others are as they were.
+
+    Raises psycopg2.Error. With a code of PostgreSQL's, on a connection that lives on, nothing was committed.
+    """
+    cursor.execute(*written)
+    held = {EventId(event_id) for (event_id,) in cursor.fetchall()}
+    if cursor.connection.get_transaction_status() != TRANSACTION_STATUS_IDLE:
+        raise psycopg2.InternalError("it was written into a transaction that is still open")
     return held
 
 
@@ -203,6 +231,7 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
             part.status.waiting,
             part.status.waiting_tickets,
             part.changes[-1].at if part.changes else 0,
+            len(rows[part.lease.event_id].altered) if part.changes else 0,
         )
         for part in parts
     ]
@@ -239,7 +268,7 @@ def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
         for change in part.changes
     ]
     return [
-        *_columns(events, 12),
+        *_columns(events, 13),
         *_columns(added, 9, texts=(2,)),
         *_columns(altered, 6),
         *_columns(changes, 4, documents=3),

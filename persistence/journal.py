@@ -1,10 +1,11 @@
 """Makes decisions durable: one transaction for all that waits, and only then the answers.
 
-    actors ── append ──▶ pending ──▶ [ fence, orders, changes, keys, COMMIT ] ──▶ outlet: status, answers
+    actors ── append ──▶ pending ──▶ [ fence, orders, changes, keys ] ──COMMIT──▶ outlet: status, answers
 
-While one transaction is being committed, the next batch gathers: the busier the sale, the larger the
-batch and the cheaper each booking. Answers wait for the commit of the state they were computed on, and
-refusals wait like the rest: a "sold out" may stand on a booking that is about to fail.
+While one transaction is being committed, the next batch gathers: the busier the sale, the larger the batch
+and the cheaper each booking. A transaction is one message to PostgreSQL, and its answer. Answers wait for the
+commit of the state they were computed on, and refusals wait like the rest: a "sold out" may stand on a
+booking that is about to fail.
 
 **The fence.** The event's row moves from the version its actor started from to the version it reached,
 and only if the actor's epoch is still the owner's: `UPDATE … WHERE version = base AND owner_epoch = mine`.
@@ -16,12 +17,12 @@ askers are told, and the directory forgets the actor, so that the next request r
 
     fence lost                               →  EventMoved: another server has the event now
     the database refused                     →  NotApplied: nothing of it is in the database
-    connection lost before COMMIT was sent   →  NotApplied: PostgreSQL rolls back what is not committed
-    connection lost after COMMIT was sent    →  in doubt: only the database knows
+    no connection to send it on              →  NotApplied: the database is away
+    connection lost after it was sent        →  in doubt: only the database knows
 
 **In doubt**, the database is asked (`doubt.py`), for `RESOLVE_S` at the most: what is in the log goes on as
-if nothing had been, and what is not was not applied; OutcomeUnknown only if it cannot be asked. Each
-statement has a deadline of ours, so a COMMIT that is swallowed comes here like one that was cut off.
+if nothing had been, and what is not was not applied; OutcomeUnknown only if it cannot be asked. The answer
+has a deadline of ours, so a message that is swallowed comes here like one that was cut off.
 
 What is wrong with one event is not the others' fault: a refused batch is written again, event by event.
 
@@ -46,7 +47,7 @@ from boxoffice.actors.messages import Answer, EventMoved, NotApplied, OutcomeUnk
 from boxoffice.actors.ports import Answered, Entry, Lease, Outlet, Settled
 from boxoffice.actors.values import EventId
 from boxoffice.persistence import doubt
-from boxoffice.persistence.batch import Part, write
+from boxoffice.persistence.batch import Part, message, send
 from boxoffice.persistence.line import RECONNECT_S, Away, Connect, Line
 
 log = logging.getLogger(__name__)
@@ -57,25 +58,16 @@ BATCH_MAX = 2_000
 Bounds how long the first of them waits for the last.
 """
 
-WRITE_TIMEOUT_S = 4.0
-WRITE_TIMEOUT_PER_CHANGE_S = 0.0002
-COMMIT_TIMEOUT_S = 3.0
-"""For PostgreSQL's answers. A client waits 10 s for its own: that must leave time to find out the truth."""
+COMMIT_TIMEOUT_S = 4.0
+COMMIT_TIMEOUT_PER_CHANGE_S = 0.0002
+"""For PostgreSQL's answer. A client waits 10 s for its own: that must leave time to find out the truth."""
 
-RESOLVE_S = 5.0
-"""How long the database is asked what came of a COMMIT; nobody else is answered meanwhile."""
+RESOLVE_S = 4.0
+"""How long the database is asked what came of a commit; nobody else is answered meanwhile."""
 
 
 class _InDoubt(Exception):  # noqa: N818
-    """COMMIT was sent for the events in `held`, and nobody said what came of it."""
-
-    def __init__(self, held: set[EventId]) -> None:
-        super().__init__("the connection was lost at COMMIT")
-        self.held = held
-
-
-class _RolledBack(Exception):  # noqa: N818
-    """PostgreSQL answered COMMIT by rolling back."""
+    """Changes were sent to be committed, and nobody said what came of it."""
 
 
 class GroupCommitJournal:
@@ -186,10 +178,10 @@ class GroupCommitJournal:
         except Away:
             self._count(Outcome.AWAY)
             return [_lost(part.lease, part.answers, NotApplied("the database is away")) for part in parts]
-        except _InDoubt as in_doubt:
+        except _InDoubt:
             log.warning("a commit of %d event(s) is in doubt", len(parts))
             self._count(Outcome.IN_DOUBT)
-            return self._resolved(parts, in_doubt.held, began_s)
+            return self._resolved(parts, began_s)
         except BaseException as failure:  # even a MemoryError must leave nobody waiting
             away = not self._line.is_up
             self._count(Outcome.AWAY if away else Outcome.REFUSED)
@@ -232,54 +224,45 @@ class GroupCommitJournal:
     def _transaction(self, parts: list[Part]) -> set[EventId]:
         """Commit the parts whose fence holds; return the events of those."""
         connection = self._line.connection()
-        held: set[EventId] = set()
+        changes = sum(len(part.changes) for part in parts)
+        connection.answer_timeout_s = COMMIT_TIMEOUT_S + changes * COMMIT_TIMEOUT_PER_CHANGE_S
         committing = False
         try:
+            passing("journal.write")
+            written = message(parts)
+            passing("journal.commit")
             with connection.cursor() as cursor:
-                changes = sum(len(part.changes) for part in parts)
-                connection.answer_timeout_s = WRITE_TIMEOUT_S + changes * WRITE_TIMEOUT_PER_CHANGE_S
-                passing("journal.write")
-                held = write(cursor, parts)
-                connection.answer_timeout_s = COMMIT_TIMEOUT_S
-                passing("journal.commit")
-                committing = any(part.changes and part.lease.event_id in held for part in parts)
-                cursor.execute("COMMIT")
-                if cursor.statusmessage != "COMMIT":
-                    raise _RolledBack(f"COMMIT was answered by {cursor.statusmessage}")
-                passing("journal.committed")
-            return held
+                committing = changes > 0
+                held = send(cursor, written)
+            passing("journal.committed")
         except BaseException as failure:
             refused = not committing or _is_refusal(failure, connection)
-            if not (refused and _leaves_usable(failure) and self._line.roll_back()):
+            if not (refused and _leaves_usable(failure) and self._line.is_idle):
                 self._line.drop()
             if not refused:
-                raise _InDoubt(held) from failure
+                raise _InDoubt from failure
             raise
+        return held
 
-    def _resolved(self, parts: list[Part], held: set[EventId], began_s: float) -> list[Settled]:
-        """What came of parts of which those in `held` may have been committed."""
+    def _resolved(self, parts: list[Part], began_s: float) -> list[Settled]:
+        """What came of parts of which some may have been committed."""
         try:
-            asked = [part for part in parts if part.changes and part.lease.event_id in held]
-            written = self._ask_until(time.monotonic() + RESOLVE_S, asked)
+            held = self._ask_until(time.monotonic() + RESOLVE_S, parts)
         except Away:
             log.error("nobody knows whether %d event(s) were committed", len(parts))
             return [_lost(part.lease, part.answers, OutcomeUnknown()) for part in parts]
-        log.warning("of a commit in doubt, %d of %d event(s) were written", len(written), len(asked))
-        if written:  # and so what was written without a change of the event's, in the same transaction
-            unchanged = {part.lease.event_id for part in parts if not part.changes}
-            written |= held & unchanged
-        undone = held - written
+        log.warning("of a commit in doubt, %d of %d event(s) were written", len(held), len(parts))
+        if held:
+            return self._told(parts, held, began_s)
         lost = NotApplied("the database did not commit it")
-        told = [_lost(part.lease, part.answers, lost) for part in parts if part.lease.event_id in undone]
-        others = [part for part in parts if part.lease.event_id not in undone]
-        return told + self._told(others, written, began_s)
+        return [_lost(part.lease, part.answers, lost) for part in parts]
 
     def _ask_until(self, deadline_s: float, parts: list[Part]) -> set[EventId]:
-        """Which of these events were written, as soon as the database says. Raises Away at the deadline."""
+        """What `send` would have returned, as soon as the database says. Raises Away at the deadline."""
         while True:
             try:
                 with self._line.connection().cursor() as cursor:
-                    return doubt.written(cursor, parts)
+                    return doubt.held(cursor, parts)
             except (Away, psycopg2.Error) as failure:
                 self._line.drop()
                 if time.monotonic() >= deadline_s:
@@ -309,12 +292,10 @@ def _divided(entries: list[Entry]) -> tuple[list[Entry], list[Entry]]:
 
 
 def _is_refusal(failure: BaseException, connection: psycopg2.extensions.connection) -> bool:
-    """Whether a COMMIT that failed like this is known not to have happened.
+    """Whether a commit that failed like this is known not to have happened.
 
     PostgreSQL's own word on a connection that lives on is one; a lost connection says nothing.
     """
-    if isinstance(failure, _RolledBack):
-        return True
     return isinstance(failure, psycopg2.Error) and failure.pgcode is not None and not connection.closed
 
 
@@ -325,7 +306,7 @@ def _is_of_the_event(failure: BaseException) -> bool:
     """
     if isinstance(failure, psycopg2.IntegrityError):
         return failure.diag.table_name != "replies"
-    return isinstance(failure, psycopg2.DataError) or not isinstance(failure, psycopg2.Error | _RolledBack)
+    return isinstance(failure, psycopg2.DataError) or not isinstance(failure, psycopg2.Error)
 
 
 def _leaves_usable(failure: BaseException) -> bool:

@@ -1,8 +1,8 @@
 """The journal's line to the database: one connection at a time, none before the last one's session is gone.
 
-A session that we have lost may still be alive in PostgreSQL: it may hold the rows of events, and a COMMIT
-that is on its way to it may still take effect. So before a new connection is used for anything, the last
-one's session is ended and waited for. What is not in the database then never will be.
+A session that we have lost may still be alive in PostgreSQL: it may hold the rows of events, and what is on
+its way to it, or under way in it, may still be committed. So before a new connection is used for anything,
+the last one's session is ended and waited for. What is not in the database then never will be.
 
 Used by the journal, on its thread.
 """
@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
 import psycopg2
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from boxoffice.persistence.batch import prepare
@@ -70,6 +71,14 @@ class Line:
         return self._connection is not None
 
     @property
+    def is_idle(self) -> bool:
+        """Whether there is a connection that no transaction is open on: good for the next one."""
+        connection = self._connection
+        if connection is None or connection.closed:
+            return False
+        return connection.get_transaction_status() == TRANSACTION_STATUS_IDLE
+
+    @property
     def is_lost(self) -> bool:
         """Whether there was a connection, and its session may be alive yet."""
         return self._connection is None and self._session is not None
@@ -81,9 +90,11 @@ class Line:
                 self.connection()
 
     def connection(self) -> WatchedConnection:
-        """The connection there is, or a new one. Raises Away."""
+        """The connection there is, unless PostgreSQL has ended it, or a new one. Raises Away."""
         if self._connection is not None:
-            return self._connection
+            if not self._connection.has_ended():
+                return self._connection
+            self.drop()
         if time.monotonic() < self._connect_from_s:
             raise Away
         try:
@@ -111,17 +122,6 @@ class Line:
             if self._session is not None and not end(cursor, self._session, END_S):
                 raise psycopg2.OperationalError("the last session has not ended yet")
         self._session = session
-
-    def roll_back(self) -> bool:
-        """Roll back what is open. Whether the connection is still good for another transaction."""
-        if self._connection is None:
-            return False
-        try:
-            with self._connection.cursor() as cursor:
-                cursor.execute("ROLLBACK")
-        except BaseException:  # whatever it was: what is not rolled back must not meet the next COMMIT
-            return False
-        return True
 
     def drop(self) -> None:
         """Let the connection go; the next one waits for its session's end."""

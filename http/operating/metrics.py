@@ -158,7 +158,7 @@ class Metrics:
         for outcome, number in figures.outcomes.items():
             commits.add_metric([outcome.value], number)
         yield commits
-        took = "From a transaction's first statement to its COMMIT's answer, in seconds, if it was committed."
+        took = "From a transaction's being put together to its answer, in seconds, if it was committed."
         yield _histogram("commit_duration_seconds", took, figures.commit_s)
         answers = "Requests whose answers waited for one committed transaction."
         yield _histogram("commit_requests", answers, figures.commit_requests)

@@ -5,6 +5,7 @@ Only the moment is arranged; the errors are PostgreSQL's and the driver's own.
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import psycopg2
@@ -18,15 +19,13 @@ Accident = Callable[[Cursor, Callable[[], None]], None]
 
 
 class Faults:
-    """Connects for the journal. Each accident in the lists happens once, at the next such call."""
+    """Connects for the journal. Each accident in the lists happens once, at the next connection or commit."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._watch = Watch()
         self.at_connect: list[Exception] = []
-        self.at_write: list[Accident] = []
         self.at_commit: list[Accident] = []
-        self.at_rollback: list[Accident] = []
         self.opened = 0
 
     def connect(self) -> WatchedConnection:
@@ -40,9 +39,8 @@ class Faults:
                 def call() -> None:
                     super(FaultyCursor, self).execute(query, vars)
 
-                accidents = faults._due_at(str(query))
-                if accidents:
-                    accidents.pop(0)(self, call)
+                if faults.at_commit and "EXECUTE write_batch" in str(query):
+                    faults.at_commit.pop(0)(self, call)
                 else:
                     call()
 
@@ -58,22 +56,15 @@ class Faults:
     def close(self) -> None:
         self._watch.stop()
 
-    def _due_at(self, query: str) -> list[Accident]:
-        if query == "COMMIT":
-            return self.at_commit
-        if query == "ROLLBACK":
-            return self.at_rollback
-        return self.at_write if "EXECUTE write_batch" in query else []
-
     # --- accidents -------------------------------------------------------------------------------
 
     def lost_before(self, cursor: Cursor, call: Callable[[], None]) -> None:
-        """The server's process is gone when the statement is sent."""
+        """The server's process is gone when the message is sent."""
         self._end_backend_of(cursor)
         call()
 
     def lost_after(self, cursor: Cursor, call: Callable[[], None]) -> None:
-        """The server has executed the statement; its answer never comes."""
+        """The server has committed; its answer never comes."""
         call()
         self._end_backend_of(cursor)
         cursor.execute("SELECT 'the answer'")
@@ -89,12 +80,22 @@ class Faults:
             admin.close()
 
 
-def transaction_aborted(cursor: Cursor, call: Callable[[], None]) -> None:
-    """PostgreSQL has given the transaction up, so it answers COMMIT with ROLLBACK."""
-    try:
-        cursor.execute("SELECT 1 / 0")
-    except psycopg2.DataError:
-        call()
+def refused(cursor: Cursor, _call: Callable[[], None]) -> None:
+    """PostgreSQL refuses it, for a reason that passes."""
+    cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$")
+
+
+def given_up(cursor: Cursor, call: Callable[[], None]) -> None:
+    """The connection is inside of a transaction that PostgreSQL has given up."""
+    with suppress(psycopg2.DataError):
+        cursor.execute("BEGIN; SELECT 1 / 0")
+    call()
+
+
+def left_open(cursor: Cursor, call: Callable[[], None]) -> None:
+    """The connection is inside of a transaction already, which does not end with the message."""
+    cursor.execute("BEGIN")
+    call()
 
 
 class Held:

@@ -51,6 +51,14 @@ OTHER = EventId(8)
 THIRD = EventId(9)
 NOW = Instant(1_767_225_600_123_456)
 DEADLINE_S = 30.0
+SLEEPS_AT_COMMIT = """
+CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.customer = 'slow') EXECUTE FUNCTION sleep();
+"""
+"""PostgreSQL takes a minute to commit what this customer orders: all is written then."""
+
 _numbers = itertools.count(1)
 
 
@@ -270,6 +278,14 @@ class Stored:
         query = (
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(self.rows(query)[0][0])
+
+    def sleeps(self) -> bool:
+        """Whether some session on this database is in `pg_sleep`."""
+        query = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event = 'PgSleep'"
         )
         return bool(self.rows(query)[0][0])
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import pytest
-from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from boxoffice.actors.changes import TicketsBooked
 from boxoffice.actors.messages import (
+    Adjust,
     Answer,
     Book,
     Booked,
@@ -71,11 +71,16 @@ def a_change(owner: Owner) -> Entry:
     return owner.decide(book("late"), Cancel(owner.inventory.orders[0].id))
 
 
+def an_adjustment(owner: Owner) -> Entry:
+    """What is written by a statement of its own."""
+    return owner.decide(Adjust(name="Another", max_per_order=3))
+
+
 def a_look(owner: Owner) -> Entry:
     return owner.decide(Find(owner.inventory.orders[0].id))
 
 
-@pytest.mark.parametrize("decide", [a_change, a_look])
+@pytest.mark.parametrize("decide", [a_change, an_adjustment, a_look])
 def test_a_former_owner_writes_nothing_and_knows_nothing(
     decide: Decide, journal: GroupCommitJournal, outlet: Outlet, stored: Stored,
     recovery: DatabaseRecovery, on_sale: Owner,
@@ -88,7 +93,7 @@ def test_a_former_owner_writes_nothing_and_knows_nothing(
     assert everything(stored) == before
 
 
-@pytest.mark.parametrize("decide", [a_change, a_look])
+@pytest.mark.parametrize("decide", [a_change, an_adjustment, a_look])
 @pytest.mark.parametrize("drift", [-1, 1])
 def test_memory_at_another_version_writes_nothing_and_knows_nothing(
     decide: Decide, drift: int, journal: GroupCommitJournal, outlet: Outlet, stored: Stored,
@@ -139,6 +144,30 @@ def test_a_stale_look_in_a_batch_with_another_events_bookings_is_refused(
     journal.start()
     assert outlet.answer_to(fine) == answers_of(fine)
     assert refused(outlet, look)
+
+
+def test_rows_are_locked_in_the_order_of_their_events_whatever_is_done_to_them(
+    make_journal: MakeJournal, faults: Faults, stored: Stored
+) -> None:
+    """Two servers would wait for each other if one had the second before the first."""
+    first, second = Owner(EVENT), Owner(OTHER)
+    for entries in (
+        [first.open(), second.open()],
+        [second.decide(Adjust(name="Another")), first.decide(book())],
+    ):
+        outlet = Outlet()
+        journal = make_journal(faults.connect, outlet)
+        for entry in entries:
+            journal.append(entry)
+        with stored.holding(EVENT):
+            journal.start()
+            if entries[0].base_version:
+                eventually(stored.waits_for_a_lock)
+                free = stored.rows("SELECT id FROM events WHERE id = %s FOR UPDATE SKIP LOCKED", OTHER)
+                assert free == [(OTHER,)]
+        assert [outlet.answer_to(entry) for entry in entries] == [answers_of(entry) for entry in entries]
+    assert stored.is_as(first)
+    assert stored.is_as(second)
 
 
 def test_what_stands_on_a_lost_lease_is_never_written(
@@ -269,20 +298,19 @@ def test_two_servers_on_one_database_make_each_version_once(
 
 
 def test_the_fence_stands_at_read_committed_whatever_the_databases_default(
-    journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
 ) -> None:
     ((name,),) = stored.rows("SELECT current_database()")
     stored.run(f"ALTER DATABASE {name} SET default_transaction_isolation = serializable")
-    seen: list[object] = []
-
-    def look(cursor: Cursor, call: Callable[[], None]) -> None:
-        cursor.execute("SHOW transaction_isolation")
-        seen.extend(cursor.fetchall())
-        call()
-
-    faults.at_commit += [look, look]
+    stored.run("""
+        CREATE TABLE seen (isolation text);
+        CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN INSERT INTO seen VALUES (current_setting('transaction_isolation')); RETURN NULL; END $$;
+        CREATE TRIGGER looks AFTER INSERT ON changes FOR EACH STATEMENT EXECUTE FUNCTION look();
+    """)
     owner = Owner()
-    for entry in (owner.open(), owner.decide(book())):  # a new event takes a statement of its own
+    adjust = Adjust(capacity=5)
+    for entry in (owner.open(), owner.decide(book()), owner.decide(adjust)):  # with statements of their own
         journal.append(entry)
         assert outlet.answer_to(entry) == answers_of(entry)
-    assert seen == [("read committed",)] * 2
+    assert stored.rows("SELECT isolation FROM seen") == [("read committed",)] * 3

@@ -1,21 +1,34 @@
-"""The connection is lost at every point of a transaction but its COMMIT: nothing of it was applied, and the
-journal is back at work by itself. (What is lost at COMMIT: `test_journal_doubt.py`.)
+"""The connection is lost before PostgreSQL has committed, or there is none: nothing was applied, and the
+journal is back at work by itself. (What is lost at the commit itself: `test_journal_doubt.py`.)
 """
 
 import itertools
+from collections.abc import Callable
 
 import psycopg2
 import pytest
 
+from boxoffice.actors.figures import Outcome
 from boxoffice.actors.messages import Answer, NotApplied
 from boxoffice.actors.values import EventId
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
-from tests.contract.faults import Faults, transaction_aborted
-from tests.contract.support import OTHER, Outlet, Owner, Stored, answers_of, book, taken_over
+from tests.contract.faults import Faults, given_up, left_open, refused
+from tests.contract.support import (
+    OTHER,
+    SLEEPS_AT_COMMIT,
+    Outlet,
+    Owner,
+    Stored,
+    answers_of,
+    book,
+    eventually,
+    taken_over,
+)
 
 AWAY = NotApplied("the database is away")
 REFUSED = NotApplied("the database refused it")
+NOT_COMMITTED = NotApplied("the database did not commit it")
 
 
 @pytest.fixture
@@ -35,10 +48,13 @@ class AtWork:
     ) -> None:
         self._journal, self._outlet, self._stored, self._recovery = journal, outlet, stored, recovery
 
-    def told(self, owner: Owner) -> list[Answer]:
+    def told(
+        self, owner: Owner, customer: str = "ada", meanwhile: Callable[[], object] = lambda: None
+    ) -> list[Answer]:
         """What this owner's next customers hear; whoever comes after them is refused."""
-        entry, behind = owner.decide(book(), book()), owner.decide(book())
+        entry, behind = owner.decide(book(customer), book(customer)), owner.decide(book())
         self._journal.append(entry)
+        meanwhile()
         answers = self._outlet.answer_to(entry)
         assert owner.lease.lost
         self._journal.append(behind)
@@ -62,40 +78,94 @@ def at_work(
     return AtWork(journal, outlet, stored, recovery)
 
 
-def test_a_connection_lost_between_two_batches(at_work: AtWork, stored: Stored, owner: Owner) -> None:
+def test_a_connection_lost_between_two_batches_is_noticed_before_anything_is_sent(
+    journal: GroupCommitJournal, outlet: Outlet, faults: Faults, stored: Stored, owner: Owner
+) -> None:
     assert stored.end_sessions("journal") == 1
+    entry = owner.decide(book(), book())
+    journal.append(entry)
+    assert outlet.answer_to(entry) == answers_of(entry)
+    assert stored.is_as(owner)
+    assert faults.opened == 2
+    assert journal.figures.outcomes[Outcome.IN_DOUBT] == 0
+
+
+def test_a_connection_lost_between_two_batches_and_not_to_be_had_again(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    assert stored.end_sessions("journal") == 1
+    faults.at_connect.append(psycopg2.OperationalError("connection refused"))
     assert at_work.told(owner) == [AWAY] * 2
+    assert stored.version() == 1
+    eventually(lambda: faults.opened == 2)  # by itself
+    assert at_work.goes_on()
+
+
+def test_a_connection_lost_before_the_batch_arrives(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    faults.at_commit.append(faults.lost_before)
+    assert at_work.told(owner) == [NOT_COMMITTED] * 2
     assert stored.version() == 1
     assert at_work.goes_on()
 
 
-def test_a_connection_lost_before_the_batch_is_written(
-    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
-) -> None:
-    faults.at_write.append(faults.lost_before)
-    assert at_work.told(owner) == [AWAY] * 2
+def test_a_connection_lost_while_the_batch_is_written(at_work: AtWork, stored: Stored, owner: Owner) -> None:
+    """It waits for the event's row, with all that comes behind the fence still to do."""
+
+    def end_it() -> None:
+        eventually(stored.waits_for_a_lock)
+        assert stored.end_sessions("journal") == 1
+
+    with stored.holding():
+        assert at_work.told(owner, meanwhile=end_it) == [NOT_COMMITTED] * 2
     assert stored.version() == 1
     assert at_work.goes_on()
 
 
-def test_a_connection_lost_before_commit_was_sent(
-    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+def test_a_connection_lost_when_all_is_written_and_nothing_committed(
+    at_work: AtWork, stored: Stored, owner: Owner
 ) -> None:
-    faults.at_write.append(faults.lost_after)
-    assert at_work.told(owner) == [AWAY] * 2
+    def end_it() -> None:
+        eventually(stored.sleeps)
+        assert stored.end_sessions("journal") == 1
+
+    stored.run(SLEEPS_AT_COMMIT)
+    assert at_work.told(owner, "slow", meanwhile=end_it) == [NOT_COMMITTED] * 2
     assert stored.version() == 1
     assert stored.orders() == []
     assert at_work.goes_on()
 
 
-def test_a_commit_answered_by_a_rollback_is_a_refusal(
+def test_what_the_database_refuses_is_a_refusal(
     at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
 ) -> None:
-    faults.at_commit.append(transaction_aborted)
+    faults.at_commit.append(refused)
     assert at_work.told(owner) == [REFUSED] * 2
     assert stored.version() == 1
     assert faults.opened == 1
     assert at_work.goes_on()
+
+
+def test_a_connection_that_is_no_good_any_more_is_not_used_again(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    faults.at_commit.append(given_up)
+    assert at_work.told(owner) == [AWAY] * 2
+    assert stored.version() == 1
+    assert at_work.goes_on()
+    assert faults.opened == 2
+
+
+def test_what_is_written_and_not_committed_is_no_commit(
+    at_work: AtWork, faults: Faults, stored: Stored, owner: Owner
+) -> None:
+    """PostgreSQL gives the rows of all whose fence holds, and says that a transaction is open."""
+    faults.at_commit.append(left_open)
+    assert at_work.told(owner) == [NOT_COMMITTED] * 2
+    assert stored.version() == 1
+    assert at_work.goes_on(), "and nobody else commits it"
+    assert len(stored.orders()) == 1
 
 
 def test_a_commit_refused_by_a_deferred_constraint_is_a_refusal_of_that_event_alone(

@@ -1,4 +1,4 @@
-"""COMMIT was sent, and nobody said what came of it: the journal asks the database, and says what is true."""
+"""Changes were sent and nobody said what came of it: the journal asks the database, and says what is true."""
 
 from collections.abc import Callable
 from random import Random
@@ -19,6 +19,7 @@ from tests.contract.faults import Accident, Faults, raising, raising_after
 from tests.contract.support import (
     EVENT,
     OTHER,
+    SLEEPS_AT_COMMIT,
     Outlet,
     Owner,
     Stored,
@@ -191,6 +192,27 @@ def test_an_event_that_another_server_has_is_no_part_of_the_doubt(
     assert outlet.answer_to(theirs) == [EventMoved()]
 
 
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_refusal_beside_a_commit_in_doubt_is_told_where_its_event_has_stayed(
+    moved: bool,
+    put_on_sale: Callable[..., None],
+    waiting_journal: GroupCommitJournal,
+    faults: Faults,
+    outlet: Outlet,
+    recovery: DatabaseRecovery,
+) -> None:
+    """If it has not, nobody knows whether it had when the transaction was committed."""
+    mine, theirs = owners = [Owner(EVENT), Owner(OTHER)]
+    put_on_sale(*owners)
+    faults.at_commit.append(then(faults.lost_after, lambda: moved and taken_over(recovery, OTHER)))
+    entry, refusal = mine.decide(book()), theirs.decide(book(waitlist=False))
+    for each in (entry, refusal):
+        waiting_journal.append(each)
+    waiting_journal.start()
+    assert outlet.answer_to(entry) == answers_of(entry)
+    assert outlet.answer_to(refusal) == ([EventMoved()] if moved else answers_of(refusal))
+
+
 # --- somebody else comes in between --------------------------------------------------------------
 
 
@@ -253,24 +275,15 @@ def test_what_was_committed_stays_true_when_another_server_goes_on_from_there(
 
 
 class Abandoned:
-    """The call does not arrive, or does; and PostgreSQL never hears that the connection is lost."""
+    """The message is lost on its way; PostgreSQL never hears of it, and it may arrive yet."""
 
-    def __init__(self, *, arrives: bool = False) -> None:
-        self._arrives = arrives
-        self.connection: psycopg2.extensions.connection | None = None
+    arrive: Callable[[], None]
 
     def __call__(self, cursor: Cursor, call: Callable[[], None]) -> None:
-        if self._arrives:
-            call()
-        self.connection = cursor.connection
-        self.connection.close = lambda: None  # type: ignore[method-assign]
+        self.arrive = call
+        for each in (cursor, cursor.connection):
+            each.close = lambda: None  # type: ignore[method-assign]
         raise LOST
-
-    def commit(self) -> None:
-        """The COMMIT arrives after all."""
-        assert self.connection is not None
-        with psycopg2.extensions.cursor(self.connection) as cursor:
-            cursor.execute("COMMIT")
 
 
 def test_a_commit_that_arrives_late_finds_its_session_gone(
@@ -280,41 +293,44 @@ def test_a_commit_that_arrives_late_finds_its_session_gone(
     faults.at_commit.append(abandoned)
     assert told(owner.decide(book())) == [NOT_COMMITTED]
     with pytest.raises(psycopg2.OperationalError):
-        abandoned.commit()
+        abandoned.arrive()
     assert stored.version() == 1, "what was called not applied never is"
     check_a_next_owner_goes_on(recovery, told, stored)
 
 
-def test_a_write_whose_session_lives_on_holds_nobody_up(
-    told: Told, faults: Faults, stored: Stored, owner: Owner, recovery: DatabaseRecovery
+def test_a_commit_whose_session_lives_on_holds_nobody_up(
+    told: Told,
+    stored: Stored,
+    owner: Owner,
+    recovery: DatabaseRecovery,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It has the event's row, and would keep it until PostgreSQL's own time-out."""
-    faults.at_write.append(Abandoned(arrives=True))
-    faults.at_rollback.append(raising(LOST))
-    assert told(owner.decide(book())) == [NotApplied("the database is away")]
+    """It has the event's row, and would keep it for a minute."""
+    monkeypatch.setattr(journal_module, "COMMIT_TIMEOUT_S", 0.2)
+    stored.run(SLEEPS_AT_COMMIT)
+    assert told(owner.decide(book("slow"))) == [NOT_COMMITTED]
+    assert stored.rows("SELECT 1 FROM events FOR UPDATE SKIP LOCKED") == [(1,)]
+    monkeypatch.undo()
     other = Owner(OTHER).open()
     assert told(other) == answers_of(other)
-    assert stored.version() == 1
     check_a_next_owner_goes_on(recovery, told, stored)
 
 
 def test_what_a_lost_session_holds_is_free_before_anybody_writes_again(
-    told: Told, faults: Faults, stored: Stored, owner: Owner
+    told: Told, faults: Faults, stored: Stored, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    faults.at_write.append(Abandoned(arrives=True))
-    faults.at_rollback.append(raising(LOST))
-    assert told(owner.decide(book())) == [NotApplied("the database is away")]
+    """Also if it could not be asked what came of it."""
+    monkeypatch.setattr(journal_module, "COMMIT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(journal_module, "RESOLVE_S", 0.1)
+    stored.run(SLEEPS_AT_COMMIT)
+    faults.at_connect += [psycopg2.OperationalError("connection refused")] * 5
+    assert told(owner.decide(book("slow"))) == [OutcomeUnknown()]
+    assert stored.sleeps(), "not vacuous"
     eventually(lambda: stored.rows("SELECT 1 FROM events FOR UPDATE SKIP LOCKED") == [(1,)])
+    assert stored.version() == 1
 
 
 # --- whom nobody answers -------------------------------------------------------------------------
-
-SLEEPS_AT_COMMIT = """
-CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN PERFORM pg_sleep(60); RETURN NULL; END $$;
-CREATE CONSTRAINT TRIGGER late AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.customer = 'slow') EXECUTE FUNCTION sleep();
-"""
 
 
 def test_a_commit_that_is_not_answered_in_time_is_asked_about(
@@ -331,16 +347,16 @@ def test_a_commit_that_is_not_answered_in_time_is_asked_about(
     check_a_next_owner_goes_on(recovery, told, stored)
 
 
-def test_a_write_that_is_not_answered_in_time_is_not_applied(
+def test_a_commit_that_waits_for_a_row_for_too_long_is_not_applied(
     told: Told,
     stored: Stored,
     owner: Owner,
     recovery: DatabaseRecovery,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(journal_module, "WRITE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(journal_module, "COMMIT_TIMEOUT_S", 0.2)
     with stored.holding(EVENT):
-        assert told(owner.decide(book())) == [NotApplied("the database is away")]
+        assert told(owner.decide(book())) == [NOT_COMMITTED]
     monkeypatch.undo()
     check_a_next_owner_goes_on(recovery, told, stored)
 

@@ -13,7 +13,7 @@ from boxoffice.actors.values import CustomerId, EventId, OrderId
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal
-from tests.contract.faults import Faults, raising, raising_after
+from tests.contract.faults import Faults, left_open
 from tests.contract.support import (
     EVENT,
     NOW,
@@ -169,9 +169,19 @@ def test_a_batch_of_nothing_but_poison_answers_everybody(
     assert stored.rows("SELECT id FROM events") == []
 
 
-@pytest.mark.parametrize("failure", [MemoryError("none left"), RuntimeError("a bug"), SystemExit(3)])
-def test_whatever_is_raised_while_writing_leaves_nobody_waiting(
-    failure: BaseException,
+@pytest.fixture
+def failing() -> Iterator[Callable[[str], None]]:
+    """Have the journal fail at a place."""
+    yield failpoints.arm
+    failpoints.disarm()
+
+
+@pytest.mark.parametrize("place", ["journal.write", "journal.commit"])
+@pytest.mark.parametrize("failure", ["MemoryError", "RuntimeError", "SystemExit"])
+def test_whatever_is_raised_before_it_is_sent_leaves_nobody_waiting(
+    place: str,
+    failure: str,
+    failing: Callable[[str], None],
     journal: GroupCommitJournal,
     faults: Faults,
     outlet: Outlet,
@@ -181,11 +191,12 @@ def test_whatever_is_raised_while_writing_leaves_nobody_waiting(
     owner = Owner()
     journal.append(owner.open())
     outlet.answers(1)
-    faults.at_write.append(raising(failure))
+    failing(f"{place}=raise {failure}")
     failed = owner.decide(book(), book())
     journal.append(failed)
     assert outlet.answer_to(failed) == [NotApplied("the database refused it")] * 2
     assert stored.version() == 1
+    assert faults.opened == 1
     after = taken_over(recovery).decide(book())
     journal.append(after)
     assert outlet.answer_to(after) == answers_of(after)
@@ -212,13 +223,6 @@ def test_an_event_that_cannot_even_be_looked_at_fails_alone(
     assert stored.is_as(sound)
 
 
-@pytest.fixture
-def failing() -> Iterator[Callable[[str], None]]:
-    """Have the journal fail at a place."""
-    yield failpoints.arm
-    failpoints.disarm()
-
-
 @pytest.mark.parametrize("failure", ["MemoryError", "SystemExit"])
 def test_a_failure_of_the_journal_itself_leaves_nobody_waiting(
     failure: str,
@@ -241,15 +245,14 @@ def test_a_failure_of_the_journal_itself_leaves_nobody_waiting(
     assert stored.is_as(later)
 
 
-def test_what_cannot_be_rolled_back_is_not_committed_by_the_next(
+def test_what_has_been_left_open_is_not_committed_by_the_next(
     journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
 ) -> None:
     owner, next_owner = Owner(), Owner(OTHER)
     opening = owner.open()
     journal.append(opening)
     outlet.answer_to(opening)
-    faults.at_write.append(raising_after(ValueError("a bug, after the statement was sent")))
-    faults.at_rollback.append(raising(MemoryError("none left")))
+    faults.at_commit.append(left_open)
     refused, following = owner.decide(book()), next_owner.open(5, book())
     journal.append(refused)
     (answer,) = outlet.answer_to(refused)

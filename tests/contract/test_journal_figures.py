@@ -10,7 +10,7 @@ from boxoffice.actors.messages import Cancel, EventMoved, Find, OutcomeUnknown
 from boxoffice.persistence import journal as journal_module
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
-from tests.contract.faults import Accident, Faults, raising, raising_after, transaction_aborted
+from tests.contract.faults import Accident, Faults, raising, raising_after, refused
 from tests.contract.support import EVENT, OTHER, THIRD, Outlet, Owner, Stored, book, new_order_id, taken_over
 
 LOST = psycopg2.OperationalError("the connection is lost")
@@ -81,7 +81,7 @@ def test_a_refused_transaction_sells_nothing_and_what_is_written_again_counts_on
     owners = [Owner(event_id) for event_id in (EVENT, OTHER, THIRD)]
     for owner in owners:
         waiting_journal.append(owner.open(10, book()))
-    faults.at_commit.append(transaction_aborted)
+    faults.at_commit.append(refused)
     waiting_journal.start()
     outlet.answers(6)
     assert outcomes(waiting_journal) == {"refused": 1, "committed": 3}
@@ -93,7 +93,7 @@ def test_what_a_database_refuses_for_good_has_no_number(
     journal: GroupCommitJournal, outlet: Outlet, faults: Faults
 ) -> None:
     owner = Owner()
-    faults.at_commit.append(transaction_aborted)
+    faults.at_commit.append(refused)
     journal.append(owner.open(10, book()))
     outlet.answers(2)
     assert outcomes(journal) == {"refused": 1}
@@ -102,17 +102,19 @@ def test_what_a_database_refuses_for_good_has_no_number(
     assert sum(journal.figures.commit_s.counts) == 0
 
 
-@pytest.mark.parametrize("nobody_there", [True, False], ids=["no connection", "lost before COMMIT"])
+@pytest.mark.parametrize("lost", [False, True], ids=["no connection", "the last one is lost"])
 def test_a_database_that_is_away_is_counted_as_that(
-    journal: GroupCommitJournal, outlet: Outlet, faults: Faults, nobody_there: bool
+    journal: GroupCommitJournal, outlet: Outlet, faults: Faults, stored: Stored, lost: bool
 ) -> None:
-    if nobody_there:
-        faults.at_connect.append(psycopg2.OperationalError("nobody listens"))
-    else:
-        faults.at_write.append(faults.lost_before)
-    journal.append(Owner().open(10, book()))
-    outlet.answers(2)
-    assert outcomes(journal) == {"away": 1}
+    if lost:
+        journal.append(Owner(OTHER).open(10))
+        outlet.answers(1)
+        assert stored.end_sessions("journal") == 1
+    faults.at_connect.append(psycopg2.OperationalError("nobody listens"))
+    entry = Owner().open(10, book())
+    journal.append(entry)
+    outlet.answer_to(entry)
+    assert outcomes(journal) == ({"away": 1, "committed": 1} if lost else {"away": 1})
     assert sales(journal.figures) == {}
 
 

@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.messages import EventMoved
 from boxoffice.actors.ports import DatabaseAway, Recovered
-from boxoffice.persistence.batch import Part, prepare, write
+from boxoffice.persistence.batch import Part, message, prepare
 from boxoffice.persistence.database import make_engine
 from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
@@ -58,7 +58,9 @@ def in_doubt(url: str, owner: Owner) -> Iterator[Connection]:
     try:
         prepare(connection)
         with connection.cursor() as cursor:
-            assert write(cursor, [Part([owner.decide(book("in doubt", 3))])]) == {EVENT}
+            cursor.execute("BEGIN")
+            cursor.execute(*message([Part([owner.decide(book("in doubt", 3))])]))
+            assert cursor.fetchall() == [(EVENT,)]
         yield connection
     finally:
         connection.close()

@@ -8,8 +8,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from boxoffice.persistence.database import make_engine
-from boxoffice.persistence.watch import Watch
-from tests.contract.support import Stored, eventually
+from boxoffice.persistence.watch import Watch, WatchedConnection
+from tests.contract.support import Stored, connect, eventually
 
 PATIENT_S = 20.0
 """Long before the statement itself would end, and long after its deadline."""
@@ -78,6 +78,34 @@ def test_whoever_asks_nothing_is_left_in_peace(engine: Engine, stored: Stored) -
         eventually(lambda: time.monotonic() > looks)
         assert connection.execute(text("SELECT 2")).scalar_one() == 2
     assert stored.rows(sessions) == before
+
+
+def test_a_session_that_has_ended_is_known_before_it_is_asked(
+    any_database_url: str, watch: Watch, stored: Stored
+) -> None:
+    connection = connect(
+        any_database_url, application_name="watched", connection_factory=watch.connections(None)
+    )
+    assert isinstance(connection, WatchedConnection)
+    with connection.cursor() as cursor:
+        cursor.execute("LISTEN news")
+        stored.run("NOTIFY news")  # which is said unasked as well
+        eventually(lambda: not connection.has_ended() and connection.notifies)
+        cursor.execute("SELECT 1")
+        assert cursor.fetchall() == [(1,)]
+    assert not connection.has_ended()
+    assert stored.end_sessions("watched") == 1
+    assert connection.has_ended()
+    connection.close()
+    assert connection.has_ended()
+
+
+def test_a_line_that_was_cut_has_ended(any_database_url: str, watch: Watch) -> None:
+    connection = connect(any_database_url, connection_factory=watch.connections(None))
+    assert isinstance(connection, WatchedConnection)
+    connection.cut()
+    assert connection.has_ended()
+    connection.close()
 
 
 def test_the_next_statement_has_a_line_of_its_own(engine: Engine) -> None:

@@ -217,7 +217,7 @@ async def event_locked(house: House, chance: Random) -> None:
 
 
 def at_commit(*faults: Fault) -> Act:
-    """The network fails at COMMIT, some times in a row."""
+    """The network fails when something is to be committed, some times in a row."""
 
     async def act(house: House, chance: Random) -> None:
         proxy = chance.choice(house.proxies)
@@ -228,14 +228,6 @@ def at_commit(*faults: Fault) -> Act:
         await asyncio.to_thread(proxy.disarm)
 
     return act
-
-
-async def lost_at_write(house: House, chance: Random) -> None:
-    """The network fails before the COMMIT."""
-    proxy = chance.choice(house.proxies)
-    await asyncio.to_thread(proxy.at_write, chance.choice([Fault.LOST_BEFORE, Fault.LOST_AFTER]))
-    await asyncio.sleep(chance.random())
-    await asyncio.to_thread(proxy.disarm)
 
 
 def for_a_while(begin: Callable[[Proxy, Random], AbstractContextManager[None]], longest_s: float) -> Act:
@@ -269,10 +261,10 @@ FAULTS: dict[str, Act] = {
     "PostgreSQL stopped": postgres_stopped,
     "sessions ended": sessions_ended,
     "events locked": event_locked,
-    "COMMIT's answer lost": COMMITTED,
-    "COMMIT lost": NOT_COMMITTED,
-    "COMMIT cut inside": at_commit(Fault.CUT_INSIDE),
-    "lost at write": lost_at_write,
+    "commit's answer lost": COMMITTED,
+    "commit lost": NOT_COMMITTED,
+    "commit torn": at_commit(Fault.TORN),
+    "commit cut inside": at_commit(Fault.CUT_INSIDE),
     "connections cut": connections_cut,
     "black hole": for_a_while(lambda proxy, _: proxy.black_hole(), 4.0),
     "refusing": for_a_while(lambda proxy, _: proxy.refusing(), 2.0),

@@ -32,21 +32,21 @@ Upstream: TypeAlias = tuple[socket.AddressFamily, Any]
 """The family and address of PostgreSQL's socket."""
 
 
-class Point(StrEnum):
-    """Where in the journal's transaction a fault strikes."""
-
-    WRITE = "write"
-    COMMIT = "commit"
+COMMITS = b"EXECUTE write_batch"
+"""What the journal's message has in it, somewhere, that writes a batch and commits it (`batch.py`)."""
 
 
 class Fault(StrEnum):
-    """What befalls a query of the journal's."""
+    """What befalls the message with which the journal commits."""
 
     LOST_BEFORE = "lost before"
     """PostgreSQL never gets it; both connections are closed."""
 
     LOST_AFTER = "lost after"
     """PostgreSQL has answered it for certain; the client gets no answer, and both connections are closed."""
+
+    TORN = "torn"
+    """PostgreSQL gets the first half of it; both connections are closed."""
 
     CUT_INSIDE = "cut inside"
     """It is passed on, and both connections are closed at once, before PostgreSQL can have answered.
@@ -62,7 +62,7 @@ class Fault(StrEnum):
 
 
 class Held:
-    """A query that waits in the proxy. `with held:` goes on once it is there, and passes it on at the end."""
+    """A message that waits in the proxy. `with held:` goes on once it is there, and lets it go at the end."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -70,8 +70,8 @@ class Held:
         self._released = asyncio.Event()
 
     def wait_until_reached(self) -> None:
-        """Wait for the query, for at most `PATIENCE_S`."""
-        assert self._reached.wait(PATIENCE_S), "no such query came"
+        """Wait for the message, for at most `PATIENCE_S`."""
+        assert self._reached.wait(PATIENCE_S), "no such message came"
 
     def release(self) -> None:
         """Pass it on; if it has not come yet, it will not be held."""
@@ -86,7 +86,7 @@ class Held:
         self.release()
 
     async def hold(self) -> None:
-        """The query is here: wait for its release."""
+        """The message is here: wait for its release."""
         self._reached.set()
         await self._released.wait()
 
@@ -95,7 +95,7 @@ class Held:
 class Plan:
     """What is to go wrong on all connections, and what has. Of the proxy's loop alone."""
 
-    armed: dict[Point, deque[Fault | Held]] = field(default_factory=lambda: {each: deque() for each in Point})
+    armed: deque[Fault | Held] = field(default_factory=deque)
     row_cuts: list[tuple[bytes, int]] = field(default_factory=list)  # part of a query, rows to keep
     counts: Counter[str] = field(default_factory=Counter)
     refusing: bool = False
@@ -105,8 +105,7 @@ class Plan:
     def disarm(self) -> None:
         """Forget whatever has not struck yet."""
         self.row_cuts.clear()
-        for queue in self.armed.values():
-            queue.clear()
+        self.armed.clear()
 
 
 class ProxiedConnection:
@@ -122,9 +121,8 @@ class ProxiedConnection:
         self._plan = plan
         self._loop = asyncio.get_running_loop()
         self._connected, self._silent = asyncio.Event(), asyncio.Event()
-        self._is_journal = False
         self._cut: CutRows | None = None  # of the answer that comes next
-        self._withheld: tuple[Withheld, Point, Fault] | None = None
+        self._withheld: tuple[Withheld, Fault] | None = None
 
     async def run(self) -> None:
         """Until either side closes; if `silent`, until both have."""
@@ -180,32 +178,24 @@ class ProxiedConnection:
     async def _passes(self, query: bytes, message: bytes) -> bool:
         """Whether this query goes on its way. If it does not, the connection is over, or silent."""
         self._prepare_cut(query)
-        point = self._point(query)
-        if point is None or not self._plan.armed[point]:
+        if COMMITS not in query or not self._plan.armed:
             return True
-        fault = self._plan.armed[point].popleft()
+        fault = self._plan.armed.popleft()
         if isinstance(fault, Held):
-            self._plan.counts[f"{point} held"] += 1
+            self._plan.counts["commit held"] += 1
             await fault.hold()
             return True
         if fault in (Fault.LOST_AFTER, Fault.ANSWER_SWALLOWED):
-            self._withheld = (Withheld(), point, fault)
+            self._withheld = (Withheld(), fault)
             return True
-        if fault is Fault.CUT_INSIDE:
+        if fault is Fault.TORN:
+            await self._send(self._server, message[: len(message) // 2])
+        elif fault is Fault.CUT_INSIDE:
             await self._send(self._server, message)
         elif fault is Fault.SWALLOWED:
             self.fall_silent()
-        self._plan.counts[f"{point} {fault}"] += 1
+        self._plan.counts[f"commit {fault}"] += 1
         return False
-
-    def _point(self, query: bytes) -> Point | None:
-        """Where the journal stands, if this is the journal's: the sessions of a pool send COMMIT as well."""
-        self._is_journal = self._is_journal or b"write_batch" in query
-        if not self._is_journal:
-            return None
-        if query == b"COMMIT\0":
-            return Point.COMMIT
-        return Point.WRITE if b"EXECUTE write_batch" in query else None
 
     def _prepare_cut(self, query: bytes) -> None:
         for cut in self._plan.row_cuts:
@@ -229,11 +219,11 @@ class ProxiedConnection:
                     chunk = self._cut_rows(self._cut, chunk)
                 await self._send(self._client, chunk)
 
-    def _withhold(self, withheld: Withheld, point: Point, fault: Fault, chunk: bytes) -> bool:
+    def _withhold(self, withheld: Withheld, fault: Fault, chunk: bytes) -> bool:
         """Whether the answer is over, and with it the connection: closed, or silent."""
         withheld.take(chunk)
         if withheld.ended:
-            self._plan.counts[f"{point} {fault}"] += 1
+            self._plan.counts[f"commit {fault}"] += 1
             if fault is Fault.ANSWER_SWALLOWED:
                 self.fall_silent()
         return withheld.ended

@@ -1,9 +1,9 @@
 """A TCP proxy in front of PostgreSQL that fails at a chosen moment: what a network can do, on demand.
 
-It knows the journal's transaction (`persistence/batch.py`): a query with EXECUTE write_batch, then COMMIT, on
-a connection that has named write_batch before. Faults at these two points leave all other sessions alone.
-For the fault tests and the chaos run, synchronous or asyncio: it works on a loop in a thread of its own, and
-its methods may be called from any thread. PostgreSQL may be stopped and started again behind it.
+It knows the message with which the journal writes and commits (`persistence/batch.py`), a query with EXECUTE
+write_batch in its first 16 KiB. Faults at that one leave all other sessions alone. For the fault tests and
+the chaos run, synchronous or asyncio: it works on a loop in a thread of its own, and its methods may be
+called from any thread. PostgreSQL may be stopped and started again behind it.
 """
 
 import asyncio
@@ -21,7 +21,6 @@ from tests.simulation.proxied_connection import (
     Fault,
     Held,
     Plan,
-    Point,
     ProxiedConnection,
     Upstream,
 )
@@ -38,7 +37,7 @@ P = ParamSpec("P")
 class Proxy:
     """Open while the `with` block lasts: `with Proxy(database_url) as proxy: Server(…, proxy.url)`.
 
-    What has struck is counted as "commit lost before" and so on (point and fault), "commit held", "rows cut",
+    What has struck is counted as "commit lost before" and so on, "commit held", "rows cut",
     "refused" and "black hole" (connections), "delayed" (chunks), "closed" (connections, by `close_all`).
     psycopg2's `cancel` keeps the interpreter's lock: through a proxy in the same process it never returns.
     """
@@ -91,20 +90,16 @@ class Proxy:
         """Cut every connection, silent ones too; they are closed when this returns."""
         self._run(self._cut_all(counted_as="closed"))
 
-    # --- once, at the journal's next write or COMMIT -----------------------------------------------
+    # --- once, at the journal's next commit --------------------------------------------------------
 
     def at_commit(self, *faults: Fault) -> None:
-        """These befall the journal's next COMMITs, one each, after whatever is armed already."""
-        self._call(self._plan.armed[Point.COMMIT].extend, faults)
-
-    def at_write(self, *faults: Fault) -> None:
-        """These befall the journal's next queries with EXECUTE write_batch, likewise."""
-        self._call(self._plan.armed[Point.WRITE].extend, faults)
+        """These befall the journal's next commits, one each, after whatever is armed already."""
+        self._call(self._plan.armed.extend, faults)
 
     def hold_commit(self) -> Held:
-        """The journal's next COMMIT waits, likewise, until it is let go; the connection stays open."""
+        """The journal's next commit waits, likewise, until it is let go; the connection stays open."""
         held = Held(self._loop)
-        self._call(self._plan.armed[Point.COMMIT].append, held)
+        self._call(self._plan.armed.append, held)
         return held
 
     def cut_rows(self, containing: str, keep: int) -> None:

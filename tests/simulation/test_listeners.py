@@ -24,7 +24,7 @@ from tests.support.server import Server
 
 QUIET_S = 1.2
 """Long enough for every turn there is: orders are looked at once a second, other servers' events twice. A
-COMMIT may take 3 s.
+commit may take 4 s.
 """
 
 

@@ -31,6 +31,7 @@ from tests.support.postgres import public_folder
 from tests.support.server import Server
 
 DEADLINE_S = 30.0
+COMMIT = "EXECUTE write_batch (1, '')"
 
 
 @pytest.fixture
@@ -81,16 +82,8 @@ def run(session: Connection, query: str) -> list[Any]:
         return cursor.fetchall() if cursor.description else []
 
 
-def write(session: Connection, number: int, ballast: int = 0) -> None:
-    run(
-        session,
-        f"BEGIN ISOLATION LEVEL READ COMMITTED; EXECUTE write_batch ({number}, '{'x' * ballast}')",
-    )
-
-
-def book(session: Connection, number: int) -> None:
-    write(session, number)
-    run(session, "COMMIT")
+def book(session: Connection, number: int, ballast: int = 0) -> None:
+    run(session, f"EXECUTE write_batch ({number}, '{'x' * ballast}')")
 
 
 def is_lost(session: Connection, number: int) -> bool:
@@ -202,7 +195,7 @@ async def test_it_works_beside_the_event_loop_of_a_test(url: str) -> None:
     assert kept(url) == [1]
 
 
-# --- at the journal's COMMIT ----------------------------------------------------------------------
+# --- at the journal's commit ----------------------------------------------------------------------
 
 
 def test_a_commit_lost_before_it_arrives_has_not_happened(proxy: Proxy, url: str) -> None:
@@ -223,7 +216,7 @@ def test_a_commit_whose_answer_is_lost_has_happened(proxy: Proxy, url: str) -> N
 def test_an_answer_is_lost_only_once_postgresql_has_given_it(
     proxy: Proxy, url: str, elsewhere: ThreadPoolExecutor
 ) -> None:
-    """Here it sends a notice first, and then its COMMIT waits for a lock."""
+    """Here it sends a notice first, and then waits for a lock before it commits."""
     with database(url) as cursor:
         cursor.execute("""
             CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -236,7 +229,7 @@ def test_an_answer_is_lost_only_once_postgresql_has_given_it(
     with database(url) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(1)")
         call = elsewhere.submit(book, session, 1)
-        eventually(lambda: sessions(url) == [("active", "COMMIT")])
+        eventually(lambda: sessions(url) == [("active", COMMIT)])
         assert kept(url) == []
         assert waits(session, call)
         assert not proxy.counts
@@ -262,7 +255,7 @@ def test_a_commit_is_swallowed_and_all_stays_open(
     proxy.at_commit(Fault.SWALLOWED)
     call = elsewhere.submit(book, session, 1)
     eventually(lambda: proxy.counts["commit swallowed"])
-    assert sorted(state for state, _ in sessions(url)) == ["idle", "idle in transaction"]
+    assert [state for state, _ in sessions(url)] == ["idle"] * 2
     book(other, 2)
     assert kept(url) == [2], "the others are spared"
     assert waits(session, call)
@@ -281,7 +274,7 @@ def test_an_answer_is_swallowed_and_all_stays_open(
     call = elsewhere.submit(book, session, 1)
     eventually(lambda: proxy.counts["commit answer swallowed"])
     assert kept(url) == [1]
-    assert sessions(url) == [("idle", "COMMIT")]
+    assert sessions(url) == [("idle", COMMIT)]
     assert waits(session, call)
     proxy.close_all()
     with pytest.raises(psycopg2.OperationalError):
@@ -332,7 +325,7 @@ def test_a_commit_is_held_until_it_is_let_go(proxy: Proxy, url: str, elsewhere: 
     call = elsewhere.submit(book, session, 1)
     with held:
         assert kept(url) == []
-        assert sessions(url)[0][0] == "idle in transaction"
+        assert sessions(url)[0][0] == "idle"
         assert waits(session, call)
     call.result(DEADLINE_S)
     book(session, 2)
@@ -367,7 +360,6 @@ def test_armed_faults_strike_in_turn_and_once_each(proxy: Proxy, url: str) -> No
 
 def test_what_is_disarmed_does_not_strike(proxy: Proxy, url: str) -> None:
     proxy.at_commit(Fault.LOST_BEFORE, Fault.LOST_BEFORE)
-    proxy.at_write(Fault.LOST_BEFORE)
     proxy.cut_rows("SELECT", keep=0)
     proxy.disarm()
     with closing(journal(proxy)) as session:
@@ -385,40 +377,41 @@ def test_the_faults_strike_the_journal_alone(proxy: Proxy, url: str) -> None:
     assert kept(url) == [1]
     with closing(journal(proxy)) as session:
         run(session, "BEGIN")
-        run(session, "ROLLBACK")
-        run(session, "SELECT 'COMMIT'")
-        assert not proxy.counts, "it is not a COMMIT"
+        run(session, "COMMIT")
+        run(session, "SELECT 'write_batch'")
+        assert not proxy.counts, "it commits no batch"
         assert is_lost(session, 2)
 
 
-# --- at the journal's write -----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("ballast", [0, 5_000_000])
-@pytest.mark.parametrize("fault", [Fault.LOST_BEFORE, Fault.LOST_AFTER])
-def test_a_write_is_lost(fault: Fault, ballast: int, proxy: Proxy, url: str) -> None:
-    proxy.at_write(fault)
+@pytest.mark.parametrize(
+    ("fault", "stored"), [(Fault.LOST_BEFORE, []), (Fault.TORN, []), (Fault.LOST_AFTER, [1])]
+)
+def test_a_commit_of_any_size_is_lost(
+    fault: Fault, stored: list[int], ballast: int, proxy: Proxy, url: str
+) -> None:
+    proxy.at_commit(fault)
     session = journal(proxy)
     with pytest.raises(psycopg2.OperationalError):
-        write(session, 1, ballast)
+        book(session, 1, ballast)
     assert session.closed
     eventually(lambda: not sessions(url))
-    assert kept(url) == []
-    assert proxy.counts == {f"write {fault}": 1}
+    assert kept(url) == stored
+    assert proxy.counts == {f"commit {fault}": 1}
     with closing(journal(proxy)) as session:
-        write(session, 2, ballast)
-        run(session, "COMMIT")
-    assert kept(url) == [2]
+        book(session, 2, ballast)
+    assert kept(url) == [*stored, 2]
 
 
-def test_a_write_whose_answer_is_lost_was_executed(
+def test_the_answer_to_a_long_commit_is_swallowed(
     proxy: Proxy, url: str, elsewhere: ThreadPoolExecutor
 ) -> None:
-    proxy.at_write(Fault.ANSWER_SWALLOWED)
+    proxy.at_commit(Fault.ANSWER_SWALLOWED)
     session = journal(proxy)
-    call = elsewhere.submit(write, session, 1, 5_000_000)
-    eventually(lambda: proxy.counts["write answer swallowed"])
-    assert [state for state, _ in sessions(url)] == ["idle in transaction"]
+    call = elsewhere.submit(book, session, 1, 5_000_000)
+    eventually(lambda: proxy.counts["commit answer swallowed"])
+    assert [state for state, _ in sessions(url)] == ["idle"]
+    assert kept(url) == [1]
     assert waits(session, call)
     proxy.close_all()
     with pytest.raises(psycopg2.OperationalError):
@@ -428,17 +421,18 @@ def test_a_write_whose_answer_is_lost_was_executed(
 def test_a_client_that_gives_up_before_the_answer_spares_it_nothing(
     proxy: Proxy, url: str, elsewhere: ThreadPoolExecutor
 ) -> None:
-    proxy.at_write(Fault.ANSWER_SWALLOWED)
+    proxy.at_commit(Fault.ANSWER_SWALLOWED)
     session = journal(proxy)
     with database(url) as cursor:
         cursor.execute("LOCK TABLE kept IN EXCLUSIVE MODE")
-        call = elsewhere.submit(write, session, 1)
+        call = elsewhere.submit(book, session, 1)
         eventually(lambda: [state for state, _ in sessions(url)] == ["active"])
         give_up(session)
         with pytest.raises(psycopg2.OperationalError):
             call.result(DEADLINE_S)
-    eventually(lambda: proxy.counts["write answer swallowed"])
-    assert [state for state, _ in sessions(url)] == ["idle in transaction"]
+    eventually(lambda: proxy.counts["commit answer swallowed"])
+    assert [state for state, _ in sessions(url)] == ["idle"]
+    assert kept(url) == [1]
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -592,13 +586,13 @@ def test_nothing_is_left_when_it_ends(url: str) -> None:
                 journal(proxy),
                 journal(proxy),
             )
-            calls = [elsewhere.submit(run, asleep, "SELECT pg_sleep(60)")]
+            calls: list[Future[Any]] = [elsewhere.submit(run, asleep, "SELECT pg_sleep(60)")]
             assert waits(asleep, calls[0])
             proxy.at_commit(Fault.SWALLOWED)
-            calls.append(elsewhere.submit(run, swallowed, "COMMIT"))
+            calls.append(elsewhere.submit(book, swallowed, 1))
             eventually(lambda: proxy.counts["commit swallowed"])
             hold = proxy.hold_commit()
-            calls.append(elsewhere.submit(run, held, "COMMIT"))
+            calls.append(elsewhere.submit(book, held, 2))
             hold.wait_until_reached()
             port = make_url(proxy.url).port
         for call in calls:
