@@ -16,6 +16,7 @@ from boxoffice.bench.running import Test, Wanted, check_files
 from boxoffice.bench.scenarios.scenario import LoadError
 from boxoffice.bench.target import target_at
 
+NOT_DONE = 1
 THRESHOLD_PASSED = 2
 PROMISE_BROKEN = 3
 INTERRUPTED = 130
@@ -91,7 +92,12 @@ def remarks(results: Results) -> Iterator[str]:
 
 
 def exit_code(results: Results) -> int:
-    """0 when all is well; a broken promise counts for more than a threshold."""
-    if results.audit is not None and not results.audit.ok:
+    """0 when all is well; a broken promise counts for more than a threshold, and that for more than an audit
+    that could not be finished.
+    """
+    audit = results.audit
+    if audit is not None and not audit.ok:
         return PROMISE_BROKEN
-    return THRESHOLD_PASSED if any(each.failed for each in results.thresholds) else 0
+    if any(each.failed for each in results.thresholds):
+        return THRESHOLD_PASSED
+    return NOT_DONE if audit is not None and audit.undone is not None else 0

@@ -114,7 +114,7 @@ def run(
 
     Events are made for the load. Ctrl-C ends it early; what was measured until then is reported and audited
     all the same. Exits with 0 if all is well, with 2 if a --fail-if is so, with 3 if the audit found
-    something broken, and with 1 if it could not be done.
+    something broken, and with 1 if the load or the audit could not be done.
 
     Parameters
     ----------

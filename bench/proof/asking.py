@@ -32,6 +32,7 @@ class RefusedError(Exception):
 
     def __init__(self, status: int, path: str, body: bytes) -> None:
         self.status = status
+        self.is_for_want_of_a_scope = status in (401, 403)
         super().__init__(f"{path} was answered {status} {body[:120].decode('utf-8', 'replace')}")
 
 
@@ -72,7 +73,7 @@ class Asker:
         try:
             self._read(f"/events/{event_id}/changes?limit=1")
         except RefusedError as refused:
-            return refused.status not in (401, 403)
+            return not refused.is_for_want_of_a_scope
         return True
 
     def changes(self, event_id: str) -> Iterator[list[Change]]:
@@ -110,7 +111,8 @@ class Asker:
         """Ask once more, on a new connection; raises OSError when that has been done often enough."""
         self._connection.close()
         if tries >= TRIES:
-            raise OSError(f"the server does not answer: {error!r}") from error
+            why = getattr(error, "strerror", None) or repr(error)
+            raise OSError(f"the server does not answer: {why}") from error
         if not isinstance(error, http.client.RemoteDisconnected):
             time.sleep(min(0.1 * 2**tries, 2.0))
 

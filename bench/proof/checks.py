@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from boxoffice.bench.proof import own_audit
-from boxoffice.bench.proof.asking import Asker, RefusedError, readable
+from boxoffice.bench.proof.asking import Asker, RefusedError
 from boxoffice.bench.proof.findings import ASKED, NO_EFFECT, STATUS, TABLES, Check, Findings, Proof
 from boxoffice.bench.proof.looking_round import statuses_of
-from boxoffice.bench.proof.proving import BY_THE_SERVER, Event, Outcome, prove_event
+from boxoffice.bench.proof.proving import BY_THE_SERVER, Event, Outcome, leave_out, prove_event
 from boxoffice.bench.proof.requests import Gathered, Requests
 from boxoffice.bench.proof.said import Said
 from boxoffice.bench.target import Target
@@ -78,7 +78,7 @@ class _Proving:
             gathered.records.close()
         self._progress(self._doing, self._total, self._total)
         self._proof.seconds = time.monotonic() - began_s
-        self._proof.checks = self._findings.checks()
+        self._proof.checks, self._proof.undone = self._findings.checks(), self._findings.undone
         return self._proof
 
     async def _tell(self) -> None:
@@ -131,8 +131,9 @@ class _Proving:
         self._proof.unknown = gathered.astray
         if gathered.torn is not None:
             self._all_known = False
-            for check in (ASKED, NO_EFFECT):
-                self._findings.skip(check, f"not all that was asked is known: {gathered.torn}")
+            self._findings.leave_undone(
+                (ASKED, NO_EFFECT), f"not all that was asked is known: {gathered.torn}"
+            )
 
     def _look_round(self, event_ids: Sequence[str]) -> None:
         """Find out what can be read, and how much there is."""
@@ -141,12 +142,11 @@ class _Proving:
             try:
                 self._statuses = statuses_of(event_ids, asker, self._count)
             except RefusedError as refused:
-                self._findings.skip(STATUS, str(refused))
+                leave_out(self._findings, [STATUS], refused)
             self._with_logs = not event_ids or asker.may_read_logs(event_ids[0])
         except (OSError, RefusedError, msgspec.MsgspecError) as error:
             self._is_away = True
-            for check in BY_THE_SERVER:
-                self._findings.skip(check, readable(error))
+            leave_out(self._findings, BY_THE_SERVER, error)
         finally:
             asker.close()
 

@@ -73,6 +73,8 @@ class Proof(msgspec.Struct):
     events: int = 0
     changes: int = 0
     seconds: float = 0.0
+    undone: str | None = None
+    """Why something could not be looked at that should have been; None if nothing stood in the way."""
 
     @property
     def ok(self) -> bool:
@@ -88,6 +90,7 @@ class Findings:
         self.broken = dict.fromkeys(CHECKS, 0)
         self.examples: dict[str, list[str]] = {name: [] for name in CHECKS}
         self.skipped: dict[str, str] = {}
+        self.undone: str | None = None
 
     def look(self, check: str, things: int = 1) -> None:
         """So many things more were looked at."""
@@ -107,9 +110,16 @@ class Findings:
         """It is not looked at; the first reason counts."""
         self.skipped.setdefault(check, reason)
 
+    def leave_undone(self, checks: Iterable[str], reason: str) -> None:
+        """They should have been looked at, and could not be; the first reason counts."""
+        self.undone = self.undone or reason
+        for check in checks:
+            self.skip(check, reason)
+
     def add(self, others: Iterable["Findings"]) -> None:
         """Take over what was found elsewhere."""
         for other in others:
+            self.undone = self.undone or other.undone
             for name in CHECKS:
                 self.looked_at[name] += other.looked_at[name]
                 self.broken[name] += other.broken[name]

@@ -45,13 +45,12 @@ async def audit(data_dir: str, findings: Findings) -> None:
             *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
     except OSError as error:
-        findings.skip(TABLES, f"`boxoffice audit` cannot be run: {error}")
+        findings.leave_undone([TABLES], f"`boxoffice audit` cannot be run: {error}")
         return
     out, said = await process.communicate()
     if process.returncode not in (0, VIOLATIONS):
-        findings.skip(
-            TABLES, f"`boxoffice audit` could not be done: {said.decode('utf-8', 'replace').strip()}"
-        )
+        why = said.decode("utf-8", "replace").strip()
+        findings.leave_undone([TABLES], f"`boxoffice audit` could not be done: {why}")
         return
     _add(msgspec.json.decode(out, type=_Report), findings)
 

@@ -3,7 +3,7 @@
 Called by `checks.py` on threads; each has an `Asker` of its own, and findings that nobody else writes to.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -81,9 +81,20 @@ def prove_event(
             if event.all_known or requests.rows(DONE):
                 findings.found(THERE, f"there is no event {event.event_id} any more: {error}")
             return outcome
-        for check in BY_THE_SERVER:
-            findings.skip(check, f"of event {event.event_id} not all could be read: {readable(error)}")
+        leave_out(findings, BY_THE_SERVER, error, f"of event {event.event_id} not all could be read: ")
     return outcome
+
+
+def leave_out(findings: Findings, checks: Sequence[str], error: Exception, where: str = "") -> None:
+    """Say why these are not made: for want of a scope, as whoever gave the key wanted it; or because of the
+    server, and then the proof is not done.
+    """
+    why = where + readable(error)
+    if isinstance(error, RefusedError) and error.is_for_want_of_a_scope:
+        for check in checks:
+            findings.skip(check, why)
+    else:
+        findings.leave_undone(checks, why)
 
 
 def _with_log(

@@ -6,10 +6,10 @@ Called by `as_html.py`.
 from collections.abc import Iterable
 from html import escape
 
-from boxoffice.bench.report.figures import many, measured, milliseconds, number, status, words
+from boxoffice.bench.report.figures import measured, milliseconds, number, status, words
 from boxoffice.bench.report.results import Call, Checked, Results
 from boxoffice.bench.report.table import hardware, software
-from boxoffice.bench.report.words import verdict, what_it_hides, what_ran, whose_server
+from boxoffice.bench.report.words import unclear, verdict, what_it_hides, what_ran, whose_server
 
 MARKS = {True: ("true", "✓"), False: ("false", "✗"), None: ("unknown", "-")}
 EXAMPLES_MAX = 5
@@ -169,10 +169,9 @@ def _audit(results: Results) -> str:
             '<p class="faint">It was left out: nobody has looked whether the answers are true.</p>',
         )
     items = "".join(_check(each) for each in audit.checks)
-    applied = number(audit.unknown_applied)
-    said = f"{many(audit.unknown, 'request')} with no clear answer, {applied} of them with effect."
-    unknown = f'<p class="hint">{said}</p>' if audit.unknown else ""
-    return _panel("The audit", f'<ul class="list">{items}</ul>{unknown}')
+    said = unclear(audit)
+    hint = f'<p class="hint">{said}.</p>' if said else ""
+    return _panel("The audit", f'<ul class="list">{items}</ul>{hint}')
 
 
 def _check(check: Checked) -> str:

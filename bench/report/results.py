@@ -120,6 +120,8 @@ class Audit(_Reported, frozen=True, kw_only=True):
     """Requests whose outcome nobody was told: there was no answer, or a 504."""
     unknown_applied: int = 0
     """Those of them that had an effect all the same."""
+    undone: str | None = None
+    """Why something could not be looked at that should have been; None if nothing stood in the way."""
 
     @property
     def ok(self) -> bool:

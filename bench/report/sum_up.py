@@ -146,7 +146,9 @@ def _audit(proof: Proof) -> Audit:
         )
         for check in proof.checks
     ]
-    return Audit(checks=checks, unknown=proof.unknown, unknown_applied=proof.unknown_applied)
+    return Audit(
+        checks=checks, unknown=proof.unknown, unknown_applied=proof.unknown_applied, undone=proof.undone
+    )
 
 
 def _most_first(calls: Mapping[str, Tally]) -> list[tuple[str, Tally]]:

@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from boxoffice.bench.report.figures import many, measured, milliseconds, number, printable, status, words
+from boxoffice.bench.report.figures import measured, milliseconds, number, printable, status, words
 from boxoffice.bench.report.results import Audit, Call, Checked, Machine, Results
-from boxoffice.bench.report.words import verdict, what_it_hides, what_ran, whose_server
+from boxoffice.bench.report.words import unclear, verdict, what_it_hides, what_ran, whose_server
 
 WIDTH_MAX = 80
 EXAMPLES_MAX = 5
@@ -132,9 +132,8 @@ def _audit(audit: Audit | None, ticks: Ticks) -> Iterator[RenderableType]:
     for check in (each for each in audit.checks if not each.ok):
         yield Padding(Text(f"{printable(check.name)}:", "bold red"), (1, 0, 0, 3))
         yield from (Padding(Text(line, "red"), (0, 0, 0, 3)) for line in _examples(check))
-    if audit.unknown:
-        applied = number(audit.unknown_applied)
-        yield Text(f"{many(audit.unknown, 'request')} with no clear answer, {applied} of them with effect")
+    if said := unclear(audit):
+        yield Text(said)
 
 
 def _looked_at(check: Checked) -> Text:

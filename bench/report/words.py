@@ -1,7 +1,7 @@
 """What every report says in sentences: how it was asked, what that hides, and what came of it. Pure."""
 
 from boxoffice.bench.report.figures import many, number, seconds
-from boxoffice.bench.report.results import Results, Run
+from boxoffice.bench.report.results import Audit, Results, Run
 
 CLOSED_HIDES = (
     "A closed loop stops asking while the server stalls, so its latencies leave that wait out "
@@ -37,6 +37,16 @@ def whose_server(run: Run) -> str:
     return f"{run.url} ({more})" if more else run.url
 
 
+def unclear(audit: Audit) -> str:
+    """What became of the requests whose outcome nobody was told; empty if there were none."""
+    if not audit.unknown:
+        return ""
+    effect = f"{number(audit.unknown_applied)} of them with effect"
+    if audit.undone is not None:
+        effect = "and not all of them could be looked up"
+    return f"{many(audit.unknown, 'request')} with no clear answer, {effect}"
+
+
 def verdict(results: Results) -> tuple[bool | None, str]:
     """Whether all is well, and why; None: nobody looked."""
     failed = [each for each in results.thresholds if each.failed]
@@ -48,6 +58,8 @@ def verdict(results: Results) -> tuple[bool | None, str]:
         return False, f"It fails by {many(len(failed), 'threshold')}: {named}"
     if audit is None:
         return None, "Nobody has looked whether the answers are true: the audit was left out."
+    if audit.undone is not None:
+        return False, f"Not all could be audited: {audit.undone}."
     if not any(each.looked_at for each in audit.checks):
         return None, "The audit had nothing to look at."
     return True, "Every answer that was checked is true."

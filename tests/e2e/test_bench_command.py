@@ -147,6 +147,18 @@ def test_a_server_that_has_keys_is_asked_with_one(own_server: Server, folder: Pa
     assert key not in test.report.read_text() + out + test.said
 
 
+def test_a_server_that_is_gone_for_good_is_not_taken_for_one_that_told_the_truth(
+    own_server: Server, folder: Path
+) -> None:
+    test = Bench(folder, own_server.url, "--seconds", "2", "--warm-up", "0", "--connections", "4")
+    test.wait_for("hot: loading")
+    own_server.kill()
+    code, out = test.end()
+    assert code == 1, test.said + out
+    assert "Not all could be audited: the server does not answer" in " ".join(out.split())
+    assert test.results["audit"]["undone"]
+
+
 # --- on a server of its own ----------------------------------------------------------------------
 
 

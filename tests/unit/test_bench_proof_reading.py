@@ -39,6 +39,7 @@ async def test_without_its_scope_the_log_is_not_read_and_the_rest_is_proved(tmp_
     assert broken(proof) == NOTHING
     assert vacuous(proof) == {FIRST, RULES, NO_EFFECT, TRUE}
     assert "lacks the scope `admin`" in str(named(proof)[FIRST].skipped)
+    assert proof.undone is None
     looked_at = {check.name: check.looked_at for check in proof.checks if check.looked_at}
     assert looked_at == {THERE: 4, SOLD: 1, KEYS: 1, ASKED: 4, IN_ORDER: 11, STATUS: 1}
 
@@ -108,6 +109,7 @@ async def test_without_the_scope_to_read_the_status_is_not_compared(tmp_path: Pa
     proof = await story.prove(tmp_path)
     assert vacuous(proof) == {STATUS}
     assert "403" in str(named(proof)[STATUS].skipped)
+    assert proof.undone is None
 
 
 # --- what cannot be read -------------------------------------------------------------------------
@@ -146,6 +148,7 @@ async def test_when_nobody_answers_what_needs_no_server_is_proved(
     looked_at = {check.name for check in proof.checks if check.looked_at}
     assert looked_at == {KEYS, IN_ORDER}
     assert all("does not answer" in str(named(proof)[name].skipped) for name in (THERE, SOLD, STATUS))
+    assert proof.undone == "the server does not answer: Connection refused"
 
 
 async def test_of_a_ledger_that_is_not_whole_nothing_is_concluded_from_what_is_missing(
@@ -158,6 +161,7 @@ async def test_of_a_ledger_that_is_not_whole_nothing_is_concluded_from_what_is_m
     assert broken(proof) == NOTHING
     assert vacuous(proof) == {ASKED, NO_EFFECT}
     assert "has no end: whoever wrote it was stopped" in str(named(proof)[ASKED].skipped)
+    assert "has no end" in str(proof.undone)
 
 
 async def test_a_ledger_that_is_not_there_is_told(tmp_path: Path) -> None:

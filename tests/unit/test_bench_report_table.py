@@ -109,6 +109,18 @@ def test_a_check_that_looked_at_nothing_is_not_taken_for_one_that_holds() -> Non
     assert "The audit had nothing to look at." in text
 
 
+def test_an_audit_that_could_not_be_finished_is_no_good_end() -> None:
+    away = "the server does not answer: Connection refused"
+    checks = [
+        Check("what was acknowledged is there", skipped=away),
+        Check("answers are in the order of time", 40, counts="answers"),
+    ]
+    undone = Proof(checks, unknown=12, undone=away)
+    text = printed(results(busy(2), 2.0, proof=undone, thresholds=[]))
+    assert "12 requests with no clear answer, and not all of them could be looked up" in text
+    assert text.splitlines()[-1].strip() == f"✗ Not all could be audited: {away}."
+
+
 def test_a_run_without_an_audit_says_that_nobody_looked() -> None:
     text = printed(results(busy(2), 2.0, proof=None, thresholds=[]))
     assert "left out" in text
