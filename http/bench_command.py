@@ -26,7 +26,9 @@ _SIZE = Group("What it is about", sort_key=2)
 _SERVER = Group("The server", sort_key=3)
 _REPORT = Group("The report", sort_key=4)
 
-_positive = Number(gt=0)
+_rate = Number(gt=0, lte=200_000)
+"""What one process draws arrivals for in a quarter of its time; far above it, it would do nothing else."""
+
 _from_one = Number(gte=1, lte=1_000_000)
 
 
@@ -47,7 +49,7 @@ class BenchSettings:
     """Clients, each on a connection of its own. Each asks again when it is answered (a closed loop), unless
     there is a --rate. [default: 64; 8 for the scenario batch]"""
 
-    rate: Annotated[float | None, Parameter(group=_LOAD, name=("--rate", "-r"), validator=_positive)] = None
+    rate: Annotated[float | None, Parameter(group=_LOAD, name=("--rate", "-r"), validator=_rate)] = None
     """Requests that fall due in a second, at random times and whatever becomes of those before them (an open
     loop): latency counts from when a request fell due, and so tells of all the waiting."""
 

@@ -253,7 +253,14 @@ def test_what_is_wrong_is_told_before_anything_is_done(
 
 @pytest.mark.parametrize(
     "options",
-    [("--connections", "0"), ("--rate", "-1"), ("--scenario", "none"), ("--seconds", "soon"), ("--no",)],
+    [
+        ("--connections", "0"),
+        ("--rate", "-1"),
+        ("--rate", "inf"),
+        ("--scenario", "none"),
+        ("--seconds", "soon"),
+        ("--no",),
+    ],
 )
 def test_a_wrong_option_is_not_taken_for_a_threshold(folder: Path, options: tuple[str, ...]) -> None:
     code, out, test = bench(folder, *options)
