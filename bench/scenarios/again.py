@@ -17,7 +17,7 @@ from boxoffice.bench.options import Options
 from boxoffice.bench.scenarios.reading import code_in
 
 LATER_MAX = 1_000
-"""Those of one visitor that may wait in an open loop: who comes then, and is refused, goes away for good."""
+"""Those of one visitor that may wait while others come: who is refused after that many goes away for good."""
 
 UNANSWERED_S = (0.05, 0.3)
 """How long somebody looks at a page that does not move before they press again."""
@@ -61,6 +61,12 @@ class Again:
         if not self._is_open:
             self._next = msgspec.structs.replace(ask, after_s=wait_s)
             return True
+        return self.put_later(wait_s, ask)
+
+    def put_later(self, wait_s: float, ask: Ask) -> bool:
+        """Have it asked after so long, and others come meanwhile, in a closed loop, too; False when too many
+        wait already.
+        """
         if len(self._later) >= LATER_MAX:
             return False
         self._count += 1

@@ -34,6 +34,8 @@ PATIENCE_MAX_S = 10.0
 HASTE_S = 0.001
 """How soon the second press follows the first, for those who press twice at once."""
 RELOAD_S = (0.05, 0.2)
+GIVE_BACK_S = (0.0, 4.0)
+"""How long people have what they give back: most of it is sold out by then, and others wait for it."""
 
 PRESS_TWICE, PRESS_AFTERWARDS = 0.02, 0.03
 LOOK, GIVE_BACK, WOULD_NOT_WAIT = 0.1, 0.1, 0.05
@@ -174,4 +176,5 @@ class Crowd:
         if order is not None:
             body = f'{{"orderId":"{order.order_id}"}}'.encode()
             key = f"{person.name}-back"
-            self._again.put_in(0.0, Ask("cancel", "/cancel", body, key=key, facts={"o": order.order_id}))
+            ask = Ask("cancel", "/cancel", body, key=key, facts={"o": order.order_id})
+            self._again.put_later(self._chance.uniform(*GIVE_BACK_S), ask)

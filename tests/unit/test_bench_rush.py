@@ -11,6 +11,7 @@ from boxoffice.bench.options import Options
 from boxoffice.bench.scenarios.again import LATER_MAX
 from boxoffice.bench.scenarios.naming import Names
 from boxoffice.bench.scenarios.rush import (
+    GIVE_BACK_S,
     HASTE_S,
     PATIENCE_MAX_S,
     PATIENCE_S,
@@ -185,10 +186,31 @@ def test_sold_out_is_as_it_should_be_and_a_mistake_is_not(answer: Answer, taken:
     assert people.answered(somebody(people), answer) == taken
 
 
+def test_who_gives_back_does_so_when_others_wait_for_it_and_others_come_meanwhile() -> None:
+    clock = Clock()
+    people = crowd(clock)
+
+    def came(requests: int) -> list[str]:
+        asks = []
+        for _ in range(requests):
+            ask = people.next()
+            people.answered(ask, BOOKED if ask.call == "book" else LOOKED)
+            asks.append(ask.call)
+        return asks
+
+    assert "cancel" not in came(500)
+    clock.now_s += GIVE_BACK_S[1] / 2
+    half = came(100).count("cancel")
+    clock.now_s += GIVE_BACK_S[1] / 2
+    assert 10 < half < came(100).count("cancel") + half < 60
+
+
 def test_some_give_back_what_they_got_and_ask_until_it_is_done() -> None:
-    people = crowd()
+    clock = Clock()
+    people = crowd(clock)
     while (ask := people.next()).call != "cancel":
         people.answered(ask, BOOKED if ask.call == "book" else LOOKED)
+        clock.now_s += 0.01
     assert (ask.body, ask.facts) == (b'{"orderId":"7-a"}', {"o": "7-a"})
     assert people.answered(ask, GAVE_UP).failed == "no answer"
     again = people.next()
