@@ -32,7 +32,7 @@ SETTLE_S = 15.0
 ONE_IN = 100
 """Of so many, one more who never reads."""
 
-NEWEST = "every listener ended on the newest version, and none went back"
+NEWEST = "listeners end on the newest version"
 
 
 class Listeners:

@@ -10,6 +10,7 @@ from boxoffice.bench.proof.findings import CHECKS, Check, Proof
 from boxoffice.bench.report.results import Results
 from boxoffice.bench.report.table import show
 from boxoffice.bench.report.thresholds import parse
+from boxoffice.bench.scenarios.listeners import NEWEST
 from tests.support.made_up_run import busy, counts, proof, results, run, snapshot, totals
 
 HOSTILE = "503 \x1b[31mred\x1b[2J\u202e"
@@ -107,6 +108,13 @@ def test_a_check_that_looked_at_nothing_is_not_taken_for_one_that_holds() -> Non
     assert line(text, "-  one key, one effect").rstrip().endswith("there were no repeated requests")
     assert "✓" not in text
     assert "The audit had nothing to look at." in text
+
+
+@pytest.mark.parametrize("name", [*CHECKS, NEWEST])
+def test_beside_the_name_of_a_check_there_is_room_for_what_it_looked_at(name: str) -> None:
+    looked = Proof([Check(name, 40_000, counts="acknowledged requests")])
+    text = printed(results(busy(2), 2.0, proof=looked, thresholds=[]))
+    assert line(text, f"✓  {name}").rstrip().endswith("40,000 acknowledged requests")
 
 
 def test_an_audit_that_could_not_be_finished_is_no_good_end() -> None:
