@@ -274,7 +274,7 @@ class EventProof:
         self._findings.look(TRUE)
         if self._requests.roles[row] == LOOK:
             wrong = look_difference(said, self.sale)
-            name = f"GET of {said.order_id or said.event_id}"
+            name = str(told)
         else:
             wrong = refusal_difference(told, said, self.sale)
             name = f"{told} was refused: {said.code}"

@@ -42,6 +42,9 @@ class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     def __str__(self) -> str:
         """For people."""
+        if self.do == "look":
+            seen = _brief(self.body)
+            return f"GET of order {seen.order_id}" if seen.order_id else f"GET of event {seen.event_id}"
         asked = {**msgspec.structs.asdict(self.asked), "do": ""}
         what = ", ".join(
             f"{_NAMES[name]} {value}"

@@ -529,6 +529,13 @@ async def test_an_answer_that_is_older_than_what_was_known(tmp_path: Path) -> No
     assert "was told version 2, and somebody had been told 3 before" in found[IN_ORDER]
 
 
+async def test_what_was_seen_too_old_is_named(tmp_path: Path) -> None:
+    story = honest()
+    story.look(orderId="7-0", userId="ann", quantity=1, status="confirmed", version=2)
+    found = broken(await story.prove(tmp_path))
+    assert "GET of order 7-0 was told version 2, and somebody had been told" in found[IN_ORDER]
+
+
 async def test_two_who_ask_at_the_same_time_may_be_answered_in_any_order(tmp_path: Path) -> None:
     story = Story(tickets=9)
     first = story.order("ticketsBooked", "ann")
