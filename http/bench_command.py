@@ -32,6 +32,14 @@ _rate = Number(gt=0, lte=200_000)
 _from_one = Number(gte=1, lte=1_000_000)
 
 
+def _is_file(_: type, value: str | None) -> None:
+    if value is not None and value.startswith("-") and value != "-":
+        raise ValueError("It takes a file, or - for standard output.")
+
+
+_report_file = Parameter(group=_REPORT, allow_leading_hyphen=True, validator=_is_file)
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchSettings:
@@ -90,10 +98,10 @@ class BenchSettings:
     """Exit with 2 if this is so: "p99>50ms", "errors>0", "rate<5000", "book.p99.9>=1s"; may be given several
     times."""
 
-    json: Annotated[str | None, Parameter(group=_REPORT)] = None
+    json: Annotated[str | None, _report_file] = None
     """File for the results as JSON; - is standard output."""
 
-    html: Annotated[str | None, Parameter(group=_REPORT)] = None
+    html: Annotated[str | None, _report_file] = None
     """File for the results as one HTML page with charts, which needs no other file."""
 
     skip_audit: Annotated[bool, Parameter(group=_REPORT, negative="", show_default=False)] = False

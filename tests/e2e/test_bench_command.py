@@ -118,6 +118,16 @@ def test_what_is_counted_is_what_the_server_has_booked(own_server: Server, folde
     assert sorted(each.name for each in folder.iterdir()) == ["report.html", "report.json"]
 
 
+def test_a_report_can_be_piped_on(server: Server) -> None:
+    piped = subprocess.run(
+        [COMMAND, "bench", server.url, *SHORT, "--skip-audit", "--json", "-"],
+        check=False, capture_output=True, timeout=ENDS_WITHIN_S, env=QUIET,
+    )  # fmt: skip
+    assert piped.returncode == 0, piped.stderr
+    assert json.loads(piped.stdout)["schema"] == 1
+    assert b"requests a second achieved" in piped.stderr
+
+
 def test_an_open_loop_asks_at_its_rate_from_several_processes(server: Server, folder: Path) -> None:
     code, out, test = bench(folder, server.url, *SHORT, "--rate", "100", "--processes", "2", "--seed", "7")
     assert code == 0, test.said + out
@@ -260,6 +270,7 @@ def test_what_is_wrong_is_told_before_anything_is_done(
         ("--scenario", "none"),
         ("--seconds", "soon"),
         ("--no",),
+        ("--html", "--skip-audit"),
     ],
 )
 def test_a_wrong_option_is_not_taken_for_a_threshold(folder: Path, options: tuple[str, ...]) -> None:
