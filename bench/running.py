@@ -7,7 +7,7 @@ the first one ends the load early, and all that follows is done as ever; another
 import asyncio
 from asyncio import Task
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -59,6 +59,7 @@ class Test:
         self._console = console
         self._totals = Totals()
         self._interruption = Interruption()
+        self._proving: Task[Proof] | None = None
         self.audit_interrupted = False
 
     async def run(self) -> Results:
@@ -79,17 +80,21 @@ class Test:
         scenario = SCENARIOS[self._options.scenario]
         live.enter(Phase.PREPARING)
         plan = await scenario.prepare(target, self._options)
-        async with AsyncExitStack() as stack:
-            companion: Companion | None = None
-            if isinstance(scenario, Accompanied):
-                companion = await stack.enter_async_context(scenario.companion(target, plan, self._options))
-            crew = await stack.enter_async_context(Crew(target, self._options, plan, folder))
-            loaded = await self._load(crew, live)
-            live.enter(Phase.AUDITING)
-            found = Found({}, [])
-            if companion is not None:
-                found = await companion.found(loaded.begin_s, loaded.end_s, crew.ledgers)
-        proof = await self._prove(target, plan, crew.ledgers, live) if self._wanted.audit else None
+        with ExitStack() as audit:
+            async with AsyncExitStack() as stack:
+                companion: Companion | None = None
+                if isinstance(scenario, Accompanied):
+                    companion = await stack.enter_async_context(
+                        scenario.companion(target, plan, self._options)
+                    )
+                crew = await stack.enter_async_context(Crew(target, self._options, plan, folder))
+                loaded = await self._load(crew, live)
+                audit.enter_context(self._interruption.instead(self._leave_out_audit))
+                live.enter(Phase.AUDITING)
+                found = Found({}, [])
+                if companion is not None:
+                    found = await companion.found(loaded.begin_s, loaded.end_s, crew.ledgers)
+            proof = await self._prove(target, plan, crew.ledgers, live)
         if proof is not None:
             proof.checks = [*proof.checks, *found.checks]
         return sum_up(
@@ -126,19 +131,22 @@ class Test:
         live.enter(Phase.WAITING)
 
     async def _prove(self, target: Target, plan: Plan, ledgers: Sequence[Path], live: Live) -> Proof | None:
-        """None if there was no patience for it."""
-        proving: Task[Proof] = asyncio.create_task(
+        """None if it is not wanted, or not any more."""
+        if not self._wanted.audit or self.audit_interrupted:
+            return None
+        proving = self._proving = asyncio.create_task(
             prove(target, plan.event_ids, ledgers, lambda what, done, of: live.progress(done, of, what))
         )
         try:
-            with self._interruption.instead(proving.cancel):
-                await asyncio.wait([proving])
+            await asyncio.wait([proving])
         finally:
             proving.cancel()
-        if proving.cancelled():
-            self.audit_interrupted = True
-            return None
-        return proving.result()
+        return None if proving.cancelled() else proving.result()
+
+    def _leave_out_audit(self) -> None:
+        self.audit_interrupted = True
+        if self._proving is not None:
+            self._proving.cancel()
 
     def _described(self, target: Target, version: str | None) -> Run:
         return Run(

@@ -191,6 +191,17 @@ def test_ctrl_c_ends_the_load_early_and_all_else_is_as_ever(folder: Path) -> Non
     assert [each.name for each in folder.iterdir()] == ["report.json"]
 
 
+def test_ctrl_c_while_it_is_audited_leaves_out_the_audit_and_not_what_was_measured(folder: Path) -> None:
+    test = Bench(folder, *SHORT)
+    test.wait_for("auditing")
+    test.interrupt()
+    code, out = test.end()
+    assert code == 130, test.said + out
+    assert "the audit was left out" in out
+    assert test.results["all"]["count"] > 0
+    assert test.results["audit"] is None
+
+
 @pytest.mark.parametrize("words", ["Starting a server", "preparing", "warming up"])
 def test_ctrl_c_before_anything_is_counted_leaves_nothing_behind(folder: Path, words: str) -> None:
     test = Bench(folder, "--seconds", "600", "--warm-up", "600")
