@@ -13,34 +13,43 @@ from boxoffice.actors.values import Instant
 from boxoffice.persistence import database
 
 _AT = "date_trunc('second', now())"
-_MICROS = f"(extract(epoch FROM {_AT}) * 1000000)::bigint"
+_MICROS = "(extract(epoch FROM {}) * 1000000)::bigint"
+
+ORDERS_IN_A_MOMENT = 4
+"""What came in one tick of the event loop has one time: some four orders, with 64 clients on one event."""
+
+
+def _at(order: str) -> str:
+    """When so many orders of an event had been made."""
+    return f"{_AT} + ({order}) / {ORDERS_IN_A_MOMENT} * interval '1 millisecond'"
+
 
 _EVENTS = f"""
 INSERT INTO events
        (id, name, capacity, available, booked, held, offered, waiting, waiting_tickets, version, owner_epoch,
         created_at, changed_at, waitlist_mode, offer_seconds, hold_seconds, max_hold_seconds)
 SELECT e, 'Event', %(capacity)s, %(capacity)s - %(booked)s, %(booked)s, 0, 0, %(waiting)s, %(waiting)s,
-       1 + %(booked)s + %(waiting)s, 1, {_AT}, {_AT}, 'book', 3600, 600, 3600
+       1 + %(booked)s + %(waiting)s, 1, {_AT}, {_at("%(booked)s + %(waiting)s")}, 'book', 3600, 600, 3600
   FROM generate_series(%(first)s, %(last)s) AS e
 """
 _ORDERS = f"""
 INSERT INTO orders (event_id, order_id, customer, quantity, status, place, version, created_at)
 SELECT e, uuidv7(), 'customer-' || e || '-' || o, 1,
        CASE WHEN o <= %(booked)s THEN 'confirmed' ELSE 'waitlisted' END,
-       CASE WHEN o > %(booked)s THEN 1 + o END, 1 + o, {_AT}
+       CASE WHEN o > %(booked)s THEN 1 + o END, 1 + o, {_at("o")}
   FROM generate_series(%(first)s, %(last)s) AS e, generate_series(1, %(booked)s + %(waiting)s) AS o
 """
 _BEGUN = f"""
 INSERT INTO changes (event_id, version, at, body)
-SELECT e, 1, {_AT}, replace(%(begun)s, '"at":0', '"at":' || {_MICROS})::json
+SELECT e, 1, {_AT}, replace(%(begun)s, '"at":0', '"at":' || {_MICROS.format(_AT)})::json
   FROM generate_series(%(first)s, %(last)s) AS e
 """
 _CHANGES = f"""
 INSERT INTO changes (event_id, version, at, body)
 SELECT event_id, version, created_at,
        ('{{"kind":"' || CASE status WHEN 'confirmed' THEN 'TicketsBooked' ELSE 'CustomerWaitlisted' END
-        || '","version":' || version || ',"at":' || {_MICROS} || ',"orderId":"' || order_id
-        || '","customer":"' || customer || '","quantity":1}}')::json
+        || '","version":' || version || ',"at":' || {_MICROS.format("created_at")}
+        || ',"orderId":"' || order_id || '","customer":"' || customer || '","quantity":1}}')::json
   FROM orders WHERE event_id BETWEEN %(first)s AND %(last)s
 """
 
