@@ -123,7 +123,9 @@ def test_the_image_has_all_that_the_package_is_made_of_and_nothing_else() -> Non
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
     let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
-    assert let_in == {"pyproject.toml", "README.md", "LICENSE", "actors", "client", "http", "persistence"}
+    packages = {"actors", "bench", "client", "http", "persistence"}
+    assert let_in == {"pyproject.toml", "README.md", "LICENSE"} | packages
+    assert {f"bench/{each}" for each in ("trials", "tools", "peers")} <= set(rules)
     assert all((ROOT / each).exists() for each in let_in)
     project = (ROOT / "pyproject.toml").read_text()
     folders = set(re.findall(r'^"boxoffice\.\w+" = "(\w+)"$', project, re.MULTILINE))
