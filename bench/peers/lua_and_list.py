@@ -7,7 +7,7 @@ Redis runs one script after the other, so nothing is oversold. It is started wit
 share that write.
 
 Done to be fair: everything that is in `shapes.py`; hiredis reads the answers; Redis by its unix socket; the
-script is sent once, then called by its digest; a pool of the size that was best here (8 to 256 were tried);
+script is sent once, then called by its digest; a pool of a size that none beat here (8 to 256 were tried);
 Redis makes no snapshots and does not rewrite its log meanwhile (see `REDIS` in `bench/trials/peers.py`).
 """
 

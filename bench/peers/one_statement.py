@@ -6,7 +6,7 @@ A conditional UPDATE takes the tickets and, in the same statement, an INSERT wri
 a transaction. Only who finds nothing left needs a second one, which takes a place in line.
 
 Done to be fair: everything that is in `shapes.py`; PostgreSQL by its unix socket; statements prepared once on
-each connection; a pool of the size that was best here (1 to 32 were tried: more than a few only wait in
+each connection; a pool of a size that none beat here (1 to 32 were tried: more than a few only wait in
 another place for the same row); the place in line is a counter of the event's, nothing is ever counted.
 """
 

@@ -6,7 +6,7 @@ A session for each request; the event is read FOR UPDATE, changed as an object, 
 session committed. Pydantic reads the request and writes the answer.
 
 Done to be fair: uvicorn with uvloop and httptools and without an access log; PostgreSQL by its unix socket,
-through asyncpg; a pool of the size that was best here (2 to 32 were tried), none beyond it; sessions that do
+through asyncpg; a pool of a size that none beat here (2 to 32 were tried), none beyond it; sessions that do
 not expire what they have committed, which would read it back; ids from a sequence, and the place in line is a
 counter of the event's.
 """

@@ -26,7 +26,7 @@ LOOKS_PER_S = 400
 
 STAGES = {
     "parse the request (aiohttp)": "aiohttp/http_parser RequestHandler.data_received Roadside.parse",
-    "send the answer (kernel)": "Roadside._come_back StreamWriter.",
+    "send the answer (kernel)": "Roadside._say StreamWriter.",
     "the door: who, how often; figures, log": "door.py visit.py access.py limits.py origin.py keys.py"
     " problems.py metrics.py logs.py log_writer.py log_forms.py",
     "read and check the body": "read_json decoding.py commands.py idempotency.py StreamReader.",

@@ -5,7 +5,7 @@
 //       node bench/peers/express/server.js --socket FOLDER [--port 3001] [--pool N]
 //
 // Done to be fair: NODE_ENV is "production"; no log of requests or statements; no ETag, which Express would compute
-// for each answer; PostgreSQL by its unix socket; a pool of the size that was best here (2 to 32 were tried: all who
+// for each answer; PostgreSQL by its unix socket; a pool of a size that none beat here (2 to 32 were tried: all who
 // book the same event wait for the same row, so more only wait in another place), opened at the start. Ids are
 // numbers from a sequence and the place in line is a counter of the event's, so that nothing is ever counted.
 
