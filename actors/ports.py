@@ -125,7 +125,7 @@ class Journal(Protocol):
     """Makes entries durable, in order, and then has their answers delivered."""
 
     def append(self, entry: Entry) -> None:
-        """Take an entry over. Never blocks on the database. Called on the actors' threads.
+        """Take an entry over. Never blocks on the database. Called on whatever thread runs the actor.
 
         Every answer of every entry taken is delivered, exactly once, whatever happens; an entry on which
         this raises (out of memory) was not taken.

@@ -26,7 +26,7 @@ has a deadline of ours, so a message that is swallowed comes here like one that 
 
 What is wrong with one event is not the others' fault: a refused batch is written again, event by event.
 
-`append` is called on the actors' threads; all else happens on the journal's own thread.
+`append` is called on the actors' threads, or the event loop's; all else happens on the journal's own.
 """
 
 import logging
