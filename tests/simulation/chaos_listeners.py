@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -196,7 +196,8 @@ class Onlooker(Listener):
                 if time.monotonic() - asked_s > ASK_AGAIN_S:
                     watched = {event: told for event, told in watched.items() if told}
                     asked_s = time.monotonic()
-                await self._ask_for_more(ears, watched, orders)
+                with suppress(*LOST):  # it may be closing just now: with which code is heard below
+                    await self._ask_for_more(ears, watched, orders)
                 if not hearing.done():
                     continue
                 message = hearing.result()
