@@ -71,7 +71,7 @@ _SALES: dict[type[Change], str] = {
 
 
 class JournalFigures:
-    """Of the journal, changed on its thread. What was not committed, or nobody knows of, is not sold."""
+    """Of the journal, changed on its event loop. What was not committed, or nobody knows of, is not sold."""
 
     __slots__ = ("batch", "commit_requests", "commit_s", "fences_lost", "outcomes", "sales")
 

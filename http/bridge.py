@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import repeat
+from threading import get_ident
 from typing import ParamSpec, TypeAlias, TypeVar
 
 import msgspec
@@ -112,6 +113,7 @@ class Bridge:
         self, loop: asyncio.AbstractEventLoop, clock: Clock, answer_timeout_s: float = ANSWER_TIMEOUT_S
     ) -> None:
         self._loop = loop
+        self._loop_thread = get_ident()
         self._clock = clock
         self._answer_timeout_s = answer_timeout_s
         self._directory: Directory | None = None
@@ -250,6 +252,9 @@ class Bridge:
 
     def deliver(self, settled: Sequence[Settled]) -> None:
         """Resolve the futures of these answers on the event loop, all in one wake-up."""
+        if get_ident() == self._loop_thread:
+            self._loop.call_soon(self._settle, settled)
+            return
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(self._settle, settled)
 

@@ -152,7 +152,7 @@ async def run(settings: ServeSettings, ground: Ground, ready: Callable[[], None]
     finally:
         directory.stop()
         dispatcher.stop(timeout_s=1.0)
-        journal.stop(timeout_s=1.0)
+        await journal.stop(timeout_s=1.0)
         bridge.close()
 
 

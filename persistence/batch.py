@@ -11,7 +11,7 @@ own. PostgreSQL commits it before it calls the last statement complete, and psyc
 whose fence held only then. What it refuses on the way, or at the very end, is undone as a whole; so whatever
 is to undo it must be in the message.
 
-Called by the journal, on its thread.
+Called by the journal, on the event loop; `prepare`, which waits, on a thread.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,6 +28,7 @@ from boxoffice.actors.messages import OrderUnknown, encode_answer
 from boxoffice.actors.ports import Answered, Entry, Lease
 from boxoffice.actors.values import EventId, EventStatus, Instant
 from boxoffice.persistence.rows import OrderRows, timestamp
+from boxoffice.persistence.talk import TalkingCursor
 
 _to_json = msgspec.json.Encoder().encode
 
@@ -171,16 +172,21 @@ def message(parts: Sequence[Part]) -> Message:
     return "; ".join([*statements, _WRITE]), [*values, *_arrays(parts, rows)]
 
 
-def send(cursor: Cursor, written: Message) -> set[EventId]:
+async def send(cursor: TalkingCursor, written: Message) -> set[EventId]:
     """Have it written and committed: returns the events whose fence held. The others are as they were.
 
     Raises psycopg2.Error. With a code of PostgreSQL's, on a connection that lives on, nothing was committed.
     """
-    cursor.execute(*written)
-    held = {EventId(event_id) for (event_id,) in cursor.fetchall()}
+    await cursor.ask(*written)
+    return held(cursor)
+
+
+def held(cursor: Cursor) -> set[EventId]:
+    """The events whose fence held, once the message is answered. Raises psycopg2.Error."""
+    events = {EventId(event_id) for (event_id,) in cursor.fetchall()}
     if cursor.connection.get_transaction_status() != TRANSACTION_STATUS_IDLE:
         raise psycopg2.InternalError("it was written into a transaction that is still open")
-    return held
+    return events
 
 
 def _new_event(part: Part) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ The composition root calls it at start-up, on the main thread; every call but `n
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
@@ -88,15 +88,10 @@ def make_engine(
     `connect_args` are what else psycopg2 is told. Raises StartupError for a URL that `normalise` refuses.
     """
     url = normalise(url) if isinstance(url, str) else url
-    timeouts_s = {
-        "statement_timeout": statement_timeout_s,
-        "lock_timeout": lock_timeout_s,
-        "idle_in_transaction_session_timeout": idle_timeout_s,
-    }
-    defaults = {name: value for name, value in CONNECTION_DEFAULTS.items() if name not in url.query}
+    timeouts = Timeouts(statement_timeout_s, lock_timeout_s, idle_timeout_s)
     return create_engine(
         url,
-        connect_args={**defaults, **connect_args, "options": _session_options(url, timeouts_s)},
+        connect_args=_session_args(url, timeouts, connect_args),
         isolation_level="READ COMMITTED",
         pool_size=pool_size,
         max_overflow=0,
@@ -105,7 +100,32 @@ def make_engine(
     )
 
 
-def _session_options(url: URL, timeouts_s: Mapping[str, float | None]) -> str:
+class Timeouts(NamedTuple):
+    """When PostgreSQL ends what takes too long, in seconds; None: never. As `make_engine` has them."""
+
+    statement_s: float | None = None
+    lock_s: float | None = None
+    idle_s: float | None = None
+
+
+def connect_args(url: str, timeouts: Timeouts, **more: Any) -> dict[str, Any]:
+    """All that `psycopg2.connect` is told for a connection outside of any pool. Raises StartupError."""
+    parsed = normalise(url)
+    _, named = parsed.get_dialect()().create_connect_args(parsed)
+    return {**named, **_session_args(parsed, timeouts, more)}
+
+
+def _session_args(url: URL, timeouts: Timeouts, more: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {name: value for name, value in CONNECTION_DEFAULTS.items() if name not in url.query}
+    return {**defaults, **more, "options": _session_options(url, timeouts)}
+
+
+def _session_options(url: URL, timeouts: Timeouts) -> str:
+    timeouts_s = {
+        "statement_timeout": timeouts.statement_s,
+        "lock_timeout": timeouts.lock_s,
+        "idle_in_transaction_session_timeout": timeouts.idle_s,
+    }
     ours = {"timezone": "UTC"}
     for name, timeout_s in timeouts_s.items():
         ours[name] = "0" if timeout_s is None else str(max(1, round(timeout_s * 1000)))

@@ -5,7 +5,7 @@ lives it may still commit. Whoever else owns an event by now cannot have taken o
 there, only have written something else in its place. Nor does an event's version or epoch ever go back: where
 an actor is that changed nothing, the event was all the time.
 
-Called by the journal, on its thread.
+Called by the journal, on a thread.
 """
 
 from collections.abc import Sequence

@@ -5,12 +5,17 @@ soon, and whoever asked is told that nothing was applied. Nor may a network that
 answer has a deadline here (`watch.py`), too. Made by the composition root.
 """
 
+import os
+import socket
+from contextlib import closing
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
-from boxoffice.persistence.database import make_engine
+from boxoffice.persistence.database import Timeouts, connect_args, make_engine
+from boxoffice.persistence.talk import TalkingConnection
 from boxoffice.persistence.watch import Watch, WatchedConnection
 
 READ_TIMEOUT_S = 5.0
@@ -23,6 +28,9 @@ START_LOCK_TIMEOUT_S = 12.0
 
 CONNECT_TIMEOUT_S = 2
 """For a connection of the journal's or the loaders', in whole seconds as libpq wants them."""
+
+IDLE_TIMEOUT_S = 10.0
+"""For a transaction that nobody goes on with; the journal's are one message each."""
 
 LOAD_TIMEOUT_S = 4.0
 START_TIMEOUT_S = 600.0
@@ -56,30 +64,48 @@ class Engines:
             idle_timeout_s=None,
         )
         # How long the journal waits for what, it says itself.
-        self._writing = self._engine(
+        self._writing = connect_args(
             url,
-            READ_TIMEOUT_S,
-            pool_size=1,
-            statement_timeout_s=None,
-            lock_timeout_s=WRITE_LOCK_TIMEOUT_S,
+            Timeouts(lock_s=WRITE_LOCK_TIMEOUT_S, idle_s=IDLE_TIMEOUT_S),
             connect_timeout=CONNECT_TIMEOUT_S,
         )
 
     def _engine(self, url: str, answer_timeout_s: float, **how: Any) -> Engine:
-        return make_engine(url, **how, connection_factory=self._watch.connections(answer_timeout_s))
+        return make_engine(
+            url, **how, connection_factory=self._watch.connections(answer_timeout_s, WatchedConnection)
+        )
 
-    def journal_connection(self) -> WatchedConnection:
-        """A connection of the journal's own, outside of any pool, in autocommit mode. Raises DBAPI errors."""
-        connection = self._writing.raw_connection()
-        driver = connection.driver_connection
-        connection.detach()
-        if not isinstance(driver, WatchedConnection):
-            raise psycopg2.InterfaceError("the engine is not psycopg2's")
-        driver.autocommit = True
-        return driver
+    def journal_connection(self) -> TalkingConnection:
+        """A connection of the journal's own, outside of any pool. Blocks. Raises psycopg2.Error.
+
+        Of several hosts and addresses, libpq goes on to the next one in time only if it may block. So it is
+        let find the one that answers, and the connection is made there.
+        """
+        with closing(psycopg2.connect(**self._writing)) as found:
+            there = address_of(found)
+        connection: TalkingConnection = psycopg2.connect(
+            **{**self._writing, **there},
+            connection_factory=self._watch.connections(None, TalkingConnection),
+            async_=1,
+        )
+        try:
+            connection.finish(CONNECT_TIMEOUT_S)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def dispose(self) -> None:
         """Close all connections of the pools."""
-        for engine in (self.reading, self.loading, self.starting, self._writing):
+        for engine in (self.reading, self.loading, self.starting):
             engine.dispose()
         self._watch.stop()
+
+
+def address_of(connection: Connection) -> dict[str, str]:
+    """Where an open connection leads, as parameters for another one; its host's name stays, for TLS."""
+    host, port = connection.info.host, str(connection.info.port)
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        if line.family == socket.AF_UNIX:
+            return {"host": host, "port": port}
+        return {"host": host, "hostaddr": line.getpeername()[0], "port": port}

@@ -26,17 +26,20 @@ has a deadline of ours, so a message that is swallowed comes here like one that 
 
 What is wrong with one event is not the others' fault: a refused batch is written again, event by event.
 
-`append` is called on the actors' threads, or the event loop's; all else happens on the journal's own.
+`append` is called on any thread; all else happens on the event loop's, as one task, but for what may take
+long: connecting, and asking what is in doubt, are done on a thread of their own.
 """
 
+import asyncio
 import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import count
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import psycopg2
 from psycopg2 import errors
@@ -49,8 +52,11 @@ from boxoffice.actors.values import EventId
 from boxoffice.persistence import doubt
 from boxoffice.persistence.batch import Part, message, send
 from boxoffice.persistence.line import RECONNECT_S, Away, Connect, Line
+from boxoffice.persistence.talk import TalkingCursor
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
 
 BATCH_MAX = 2_000
 """Requests, or changes that nobody asked for, in one transaction; it may be more by one entry.
@@ -71,7 +77,7 @@ class _InDoubt(Exception):  # noqa: N818
 
 
 class GroupCommitJournal:
-    """The journal. `connect` opens a connection of its own in autocommit mode, and may fail."""
+    """The journal. `connect` opens a connection of its own, and may block, and fail."""
 
     def __init__(self, connect: Connect, outlet: Outlet) -> None:
         self._line = Line(connect)
@@ -80,45 +86,69 @@ class GroupCommitJournal:
         self._pending: list[Entry] = []
         self._stopping = False
         self._ended = False
-        self._wake = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._lock = threading.Lock()
+        self._sleep: asyncio.Future[None] | None = None
+        """Done when there is something to do; None while there is."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the journal's thread. It connects when there is something to write."""
-        self._thread.start()
+        """Begin to write, on the running event loop. It connects when there is something to write."""
+        self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
+        self._task = self._loop.create_task(self._run())
 
     def append(self, entry: Entry) -> None:
         """Take an entry over; every answer in it is delivered once, whatever happens."""
-        with self._wake:
-            if not self._ended:
+        with self._lock:
+            sleep, ended = self._sleep, self._ended
+            if not ended:
                 self._pending.append(entry)
-                self._wake.notify()
-                return
-        self._outlet.deliver([_lost(entry.lease, entry.answers, NotApplied("the server is shutting down"))])
+        if ended:
+            lost = _lost(entry.lease, entry.answers, NotApplied("the server is shutting down"))
+            self._outlet.deliver([lost])
+        elif sleep is not None:
+            self._wake(sleep)
 
-    def stop(self, timeout_s: float = 5.0) -> bool:
-        """Write all that has been appended, then end. False if that took longer than `timeout_s`."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    async def stop(self, timeout_s: float = 5.0) -> bool:
+        """Write all that has been appended, then end. False if that takes longer than `timeout_s`."""
+        with self._lock:
+            sleep, self._stopping = self._sleep, True
+        if sleep is not None:
+            self._wake(sleep)
+        if self._task is None:
+            return True
+        done, _ = await asyncio.wait([self._task], timeout=timeout_s)
+        return bool(done)
 
-    # --- the journal's thread --------------------------------------------------------------------
+    def _wake(self, sleep: "asyncio.Future[None]") -> None:
+        if threading.get_ident() == self._loop_thread:
+            _end(sleep)
+        elif self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed, and nobody is left to be told
+                self._loop.call_soon_threadsafe(_end, sleep)
 
-    def _run(self) -> None:
+    # --- the event loop's thread -----------------------------------------------------------------
+
+    async def _run(self) -> None:
         while not self._ended:
             try:
-                self._write_and_answer(self._take())
-                self._line.mend()
+                await self._write_and_answer(await self._take())
+                if self._line.is_lost:
+                    await aside(self._line.mend)
+            except asyncio.CancelledError:  # the loop is about to close
+                raise
             except BaseException:  # out of memory, say: whoever was not answered will be at their deadline
                 log.exception("the journal could not answer a batch")
+                await asyncio.sleep(0)  # others may be able to go on
         self._line.drop()
 
-    def _write_and_answer(self, batch: Sequence[Entry]) -> None:
+    async def _write_and_answer(self, batch: Sequence[Entry]) -> None:
         try:
-            settled = self._settle(batch)
+            settled = await self._settle(batch)
             passing("journal.answer")
+        except asyncio.CancelledError:
+            raise
         except BaseException:
             log.exception("the journal failed; %d entries are in doubt", len(batch))
             self._line.drop()
@@ -126,30 +156,43 @@ class GroupCommitJournal:
         if settled:
             self._outlet.deliver(settled)
 
-    def _take(self) -> list[Entry]:
+    async def _take(self) -> list[Entry]:
         """All that waits, up to the bound, events in turn; waits for it unless the line is to be mended."""
-        with self._wake:
-            if not self._pending and not self._stopping:
-                self._wake.wait(RECONNECT_S if self._line.is_lost else None)
+        await self._something_to_do()
+        with self._lock:
             batch, self._pending = self._pending, []
             if sum(map(_size, batch)) > BATCH_MAX:
                 batch, self._pending = _divided(_in_turn(batch))
             self._ended = self._stopping and not batch
         return batch
 
-    def _settle(self, batch: Sequence[Entry]) -> list[Settled]:
+    async def _something_to_do(self) -> None:
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self._pending or self._stopping:
+                return
+            sleep = self._sleep = loop.create_future()
+        alarm = loop.call_later(RECONNECT_S, _end, sleep) if self._line.is_lost else None
+        try:
+            await sleep
+        finally:
+            self._sleep = None
+            if alarm is not None:
+                alarm.cancel()
+
+    async def _settle(self, batch: Sequence[Entry]) -> list[Settled]:
         settled: list[Settled] = []
         entries: dict[EventId, list[Entry]] = {}
         for entry in batch:
             of_event = entries.setdefault(entry.lease.event_id, [])
             if of_event and of_event[0].lease is not entry.lease:  # a later owner in this same process
-                settled += self._write(entries)
+                settled += await self._write(entries)
                 entries = {entry.lease.event_id: [entry]}
             else:
                 of_event.append(entry)
-        return settled + self._write(entries)
+        return settled + await self._write(entries)
 
-    def _write(self, entries: dict[EventId, list[Entry]]) -> list[Settled]:
+    async def _write(self, entries: dict[EventId, list[Entry]]) -> list[Settled]:
         """Write each event's entries, all under one lease, and say what came of them."""
         settled: list[Settled] = []
         parts: list[Part] = []
@@ -166,28 +209,30 @@ class GroupCommitJournal:
                 failed = NotApplied("it could not be written")
                 settled += [_lost(lease, entry.answers, failed, failed=True) for entry in of_event]
         parts.sort(key=lambda part: part.lease.event_id)  # two servers lock rows in the same order
-        return settled + self._commit(parts)
+        return settled + await self._commit(parts)
 
-    def _commit(self, parts: list[Part]) -> list[Settled]:
+    async def _commit(self, parts: list[Part]) -> list[Settled]:
         """Write these in one transaction and say what came of each; one by one if that is refused."""
         if not parts:
             return []
         began_s = time.monotonic()
         try:
-            held = self._transaction(parts)
+            held = await self._transaction(parts)
         except Away:
             self._count(Outcome.AWAY)
             return [_lost(part.lease, part.answers, NotApplied("the database is away")) for part in parts]
         except _InDoubt:
             log.warning("a commit of %d event(s) is in doubt", len(parts))
             self._count(Outcome.IN_DOUBT)
-            return self._resolved(parts, began_s)
+            return await self._resolved(parts, began_s)
+        except asyncio.CancelledError:
+            raise
         except BaseException as failure:  # even a MemoryError must leave nobody waiting
             away = not self._line.is_up
             self._count(Outcome.AWAY if away else Outcome.REFUSED)
             log.warning("a commit of %d event(s) failed: %s", len(parts), str(failure).strip())
             if len(parts) > 1 and not away:
-                return [settled for part in parts for settled in self._commit([part])]
+                return [settled for part in parts for settled in await self._commit([part])]
             answer = NotApplied("the database is away" if away else "the database refused it")
             failed = not away and _is_of_the_event(failure)
             return [_lost(part.lease, part.answers, answer, failed=failed) for part in parts]
@@ -221,9 +266,11 @@ class GroupCommitJournal:
             log.debug(what, batch, answers, len(changes), len(parts), took_ms)
         return batch
 
-    def _transaction(self, parts: list[Part]) -> set[EventId]:
+    async def _transaction(self, parts: list[Part]) -> set[EventId]:
         """Commit the parts whose fence holds; return the events of those."""
-        connection = self._line.connection()
+        connection = self._line.at_hand()
+        if connection is None:
+            connection = await aside(self._line.connection)
         changes = sum(len(part.changes) for part in parts)
         connection.answer_timeout_s = COMMIT_TIMEOUT_S + changes * COMMIT_TIMEOUT_PER_CHANGE_S
         committing = False
@@ -231,10 +278,12 @@ class GroupCommitJournal:
             passing("journal.write")
             written = message(parts)
             passing("journal.commit")
-            with connection.cursor() as cursor:
+            with cast("TalkingCursor", connection.cursor()) as cursor:
                 committing = changes > 0
-                held = send(cursor, written)
+                held = await send(cursor, written)
             passing("journal.committed")
+        except asyncio.CancelledError:
+            raise
         except BaseException as failure:
             refused = not committing or _is_refusal(failure, connection)
             if not (refused and _leaves_usable(failure) and self._line.is_idle):
@@ -244,10 +293,10 @@ class GroupCommitJournal:
             raise
         return held
 
-    def _resolved(self, parts: list[Part], began_s: float) -> list[Settled]:
+    async def _resolved(self, parts: list[Part], began_s: float) -> list[Settled]:
         """What came of parts of which some may have been committed."""
         try:
-            held = self._ask_until(time.monotonic() + RESOLVE_S, parts)
+            held = await aside(lambda: self._ask_until(time.monotonic() + RESOLVE_S, parts))
         except Away:
             log.error("nobody knows whether %d event(s) were committed", len(parts))
             return [_lost(part.lease, part.answers, OutcomeUnknown()) for part in parts]
@@ -258,7 +307,10 @@ class GroupCommitJournal:
         return [_lost(part.lease, part.answers, lost) for part in parts]
 
     def _ask_until(self, deadline_s: float, parts: list[Part]) -> set[EventId]:
-        """What `send` would have returned, as soon as the database says. Raises Away at the deadline."""
+        """What `send` would have returned, as soon as the database says. Raises Away at the deadline.
+
+        On a thread, and the only one that uses the line meanwhile.
+        """
         while True:
             try:
                 with self._line.connection().cursor() as cursor:
@@ -268,6 +320,36 @@ class GroupCommitJournal:
                 if time.monotonic() >= deadline_s:
                     raise Away from failure
             time.sleep(RECONNECT_S)
+
+
+async def aside(step: Callable[[], R]) -> R:
+    """Do what may take long on a thread of its own: one that nobody waits for when the process ends."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[R] = loop.create_future()
+
+    def run() -> None:
+        try:
+            result = step()
+        except BaseException as failure:  # it is passed on, whatever it is
+            tell(done.set_exception, failure)
+        else:
+            tell(done.set_result, result)
+
+    def tell(how: Callable[[Any], None], what: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(unless_given_up, how, what)
+
+    def unless_given_up(how: Callable[[Any], None], what: object) -> None:
+        if not done.done():
+            how(what)
+
+    threading.Thread(target=run, name="journal", daemon=True).start()
+    return await done
+
+
+def _end(sleep: "asyncio.Future[None]") -> None:
+    if not sleep.done():
+        sleep.set_result(None)
 
 
 def _size(entry: Entry) -> int:

@@ -4,7 +4,7 @@ A session that we have lost may still be alive in PostgreSQL: it may hold the ro
 its way to it, or under way in it, may still be committed. So before a new connection is used for anything,
 the last one's session is ended and waited for. What is not in the database then never will be.
 
-Used by the journal, on its thread.
+Used by the journal: `at_hand`, which never waits, on the event loop; what may, on a thread, one at a time.
 """
 
 import logging
@@ -18,7 +18,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from boxoffice.persistence.batch import prepare
-from boxoffice.persistence.watch import WatchedConnection
+from boxoffice.persistence.talk import TalkingConnection
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ RECONNECT_S = 0.2
 SAY_AGAIN_S = 5.0
 """How long nothing is logged of further failures of the kind."""
 
-Connect: TypeAlias = Callable[[], WatchedConnection]
+Connect: TypeAlias = Callable[[], TalkingConnection]
 
 _OURS = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()"
 
@@ -56,11 +56,11 @@ class Session(NamedTuple):
 
 
 class Line:
-    """`connect` opens a connection in autocommit mode, and may fail."""
+    """`connect` opens a connection, and may fail."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
-        self._connection: WatchedConnection | None = None
+        self._connection: TalkingConnection | None = None
         self._session: Session | None = None  # of the connection, or of the last one, until that is gone
         self._connect_from_s = 0.0
         self._say_from_s = 0.0
@@ -83,18 +83,21 @@ class Line:
         """Whether there was a connection, and its session may be alive yet."""
         return self._connection is None and self._session is not None
 
+    def at_hand(self) -> TalkingConnection | None:
+        """The connection there is, unless PostgreSQL has ended it."""
+        if self._connection is not None and self._connection.has_ended():
+            self.drop()
+        return self._connection
+
     def mend(self) -> None:
         """Have a connection again in place of a lost one, whose session may hold the rows of events."""
-        if self.is_lost:
-            with suppress(Away):
-                self.connection()
+        with suppress(Away):
+            self.connection()
 
-    def connection(self) -> WatchedConnection:
-        """The connection there is, unless PostgreSQL has ended it, or a new one. Raises Away."""
-        if self._connection is not None:
-            if not self._connection.has_ended():
-                return self._connection
-            self.drop()
+    def connection(self) -> TalkingConnection:
+        """The connection at hand, or a new one, which may take some seconds. Raises Away."""
+        if (connection := self.at_hand()) is not None:
+            return connection
         if time.monotonic() < self._connect_from_s:
             raise Away
         try:
@@ -114,7 +117,7 @@ class Line:
         self._connection = connection
         return connection
 
-    def _begin(self, connection: WatchedConnection) -> None:
+    def _begin(self, connection: TalkingConnection) -> None:
         connection.answer_timeout_s = BEGIN_TIMEOUT_S
         prepare(connection)
         with connection.cursor() as cursor:

@@ -1,8 +1,8 @@
 """What changes mean for the tables: folds one event's changes into the rows to insert and to update.
 
 And what an event's row means to us. Pure. An order that is booked and cancelled within one batch is written
-once, as it ends. Called by the journal on its thread, by those who read, and by the audit, which compares
-what it folds with what the tables hold.
+once, as it ends. Called by the journal, by those who read, and by the audit, which compares what it
+folds with what the tables hold.
 """
 
 from collections.abc import Iterable

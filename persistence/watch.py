@@ -5,7 +5,8 @@ own notice a peer only that is gone altogether. So each connection says what it 
 a thread looks at all of them a few times a second, and cuts the line of one that is overdue. Whoever waits
 then hears what they hear of any lost connection. Nothing is learned of what came of the statement.
 
-Made by `Engines`, a thread for each watch; what is watched waits on the thread that asked.
+Made by `Engines`, a thread for each watch; what is watched waits on the thread that asked. (The journal's
+connection, which is waited for on the event loop: `talk.py`.)
 """
 
 import os
@@ -15,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812
@@ -104,6 +105,9 @@ class WatchedCursor(Cursor):
             connection.waits_until_s = None
 
 
+C = TypeVar("C", bound=WatchedConnection)
+
+
 class Watch:
     """All connections under watch, and the thread that looks at them."""
 
@@ -114,11 +118,11 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._thread.start()
 
-    def connections(self, answer_timeout_s: float | None) -> Callable[..., WatchedConnection]:
-        """What psycopg2 takes as a `connection_factory`: each is watched until it is closed."""
+    def connections(self, answer_timeout_s: float | None, kind: type[C]) -> Callable[..., C]:
+        """What psycopg2 takes as a `connection_factory`: of this kind, and watched until closed."""
 
-        def make(*args: Any, **kwargs: Any) -> WatchedConnection:
-            connection = WatchedConnection(*args, **kwargs)
+        def make(*args: Any, **kwargs: Any) -> C:
+            connection = kind(*args, **kwargs)
             connection.answer_timeout_s = answer_timeout_s
             with self._lock:
                 self._watched.add(connection)

@@ -34,7 +34,7 @@ WITH_THREADS = {
     "actors/dispatcher.py", "actors/failpoints.py", "persistence/journal.py", "persistence/watch.py",
     "http/bridge.py", "http/operating/logs.py", "http/operating/log_writer.py",
 }  # fmt: skip
-EVENT_LOOP_IN = ("client/", "http/", "bench/")
+EVENT_LOOP_IN = ("client/", "http/", "bench/", "persistence/journal.py", "persistence/talk.py")
 
 STANDARD = set(sys.stdlib_module_names)
 ACTORS, BENCH, CLIENT, HTTP, PERSISTENCE = (f"boxoffice.{folder}" for folder in FOLDERS)

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import Engine
 
 from boxoffice.persistence.database import make_engine
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.line import Connect
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.faults import Faults
+from tests.contract.journals import Journal
 from tests.contract.support import Outlet, Stored
 
-MakeJournal: TypeAlias = Callable[[Connect, Outlet], GroupCommitJournal]
+MakeJournal: TypeAlias = Callable[[Connect, Outlet], Journal]
 
 
 @pytest.fixture
@@ -41,26 +41,25 @@ def outlet() -> Outlet:
 @pytest.fixture
 def make_journal() -> Iterator[MakeJournal]:
     """Journals that are not started yet, so that what is appended meanwhile is one batch."""
-    made: list[GroupCommitJournal] = []
+    made: list[Journal] = []
 
-    def make(connect: Connect, outlet: Outlet) -> GroupCommitJournal:
-        made.append(GroupCommitJournal(connect, outlet))
+    def make(connect: Connect, outlet: Outlet) -> Journal:
+        made.append(Journal(connect, outlet))
         return made[-1]
 
     yield make
     for journal in made:
-        if journal._thread.ident is not None:
-            assert journal.stop(), "the journal did not end"
+        assert journal.end(), "the journal did not end"
 
 
 @pytest.fixture
-def waiting_journal(make_journal: MakeJournal, faults: Faults, outlet: Outlet) -> GroupCommitJournal:
+def waiting_journal(make_journal: MakeJournal, faults: Faults, outlet: Outlet) -> Journal:
     """A journal to be started by the test."""
     return make_journal(faults.connect, outlet)
 
 
 @pytest.fixture
-def journal(waiting_journal: GroupCommitJournal) -> GroupCommitJournal:
+def journal(waiting_journal: Journal) -> Journal:
     """A journal at work."""
     waiting_journal.start()
     return waiting_journal

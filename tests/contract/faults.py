@@ -11,8 +11,9 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from boxoffice.persistence.watch import Watch, WatchedConnection, WatchedCursor
-from tests.contract.support import DEADLINE_S, connect
+from boxoffice.persistence.talk import TalkingConnection, TalkingCursor
+from boxoffice.persistence.watch import Watch
+from tests.contract.support import DEADLINE_S, connect, plain
 
 Accident = Callable[[Cursor, Callable[[], None]], None]
 """Gets the cursor and the call that was about to be made."""
@@ -28,29 +29,27 @@ class Faults:
         self.at_commit: list[Accident] = []
         self.opened = 0
 
-    def connect(self) -> WatchedConnection:
+    def connect(self) -> TalkingConnection:
         if self.at_connect:
             raise self.at_connect.pop(0)
         self.opened += 1
         faults = self
 
-        class FaultyCursor(WatchedCursor):
-            def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002
-                def call() -> None:
-                    super(FaultyCursor, self).execute(query, vars)
-
-                if faults.at_commit and "EXECUTE write_batch" in str(query):
-                    faults.at_commit.pop(0)(self, call)
+        class FaultyCursor(TalkingCursor):
+            async def ask(self, query: str, values: Any) -> None:
+                if faults.at_commit and "EXECUTE write_batch" in query:
+                    faults.at_commit.pop(0)(self, lambda: self.execute(query, values))
                 else:
-                    call()
+                    await super().ask(query, values)
 
-        connection = connect(
-            self._url,
+        connection: TalkingConnection = psycopg2.connect(
+            plain(self._url),
             application_name="journal",
-            connection_factory=self._watch.connections(None),
-            cursor_factory=FaultyCursor,
+            connection_factory=self._watch.connections(None, TalkingConnection),
+            async_=1,
         )
-        assert isinstance(connection, WatchedConnection)
+        connection.finish()
+        connection.cursor_factory = FaultyCursor
         return connection
 
     def close(self) -> None:

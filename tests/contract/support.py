@@ -107,11 +107,15 @@ def _adjustment(chance: random.Random, capacity: int) -> Adjust:
 
 
 def connect(url: str, **options: Any) -> Connection:
-    """A connection in autocommit mode, as the journal wants it."""
-    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    connection: Connection = psycopg2.connect(dsn, **options)
+    """A connection in autocommit mode."""
+    connection: Connection = psycopg2.connect(plain(url), **options)
     connection.autocommit = True
     return connection
+
+
+def plain(url: str) -> str:
+    """A URL as libpq takes it."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -298,6 +302,13 @@ class Stored:
         gone = self.rows(query, application_name)
         assert all(done for (done,) in gone)
         return len(gone)
+
+    @contextmanager
+    def holding_lock(self) -> Iterator[None]:
+        """Have the advisory lock 1."""
+        self.run("SELECT pg_advisory_lock(1)")
+        yield
+        self.run("SELECT pg_advisory_unlock(1)")
 
     @contextmanager
     def holding(self, event_id: EventId = EVENT) -> Iterator[None]:

@@ -44,7 +44,7 @@ from boxoffice.actors.values import (
 )
 from boxoffice.persistence import audit as audit_module
 from boxoffice.persistence.audit import audit
-from boxoffice.persistence.batch import Part, message, prepare, send
+from boxoffice.persistence.batch import Part, held, message, prepare
 from boxoffice.persistence.database import make_engine
 from boxoffice.persistence.report import Report, Violation
 from boxoffice.persistence.rows import timestamp
@@ -87,7 +87,8 @@ class Sale:
         answered = [Answered(request, decision.answer)]
         entry = Entry(self._lease, base_version, list(decision.changes), self.inventory.status, answered)
         with self._connection.cursor() as cursor:
-            assert send(cursor, message([Part([entry])])) == {self.event_id}
+            cursor.execute(*message([Part([entry])]))
+            assert held(cursor) == {self.event_id}
         self.after(1)
         return decision.answer
 

@@ -6,10 +6,10 @@ from boxoffice.actors.changes import Change
 from boxoffice.actors.messages import Adjust, Book, Cancel, Close, Command, Confirm, Extend, Hold
 from boxoffice.actors.ports import Corrupt, Entry, Recovered
 from boxoffice.actors.values import SECOND, Instant, Terms, WaitlistMode
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal
 from tests.contract.faults import Faults
+from tests.contract.journals import Journal
 from tests.contract.support import (
     EVENT,
     NOW,
@@ -31,13 +31,13 @@ def hold(customer: str = "hal", quantity: int = 1, seconds: int | None = None) -
     return Hold(asked.order_id, asked.customer, quantity, True, seconds)
 
 
-def commit(journal: GroupCommitJournal, outlet: Outlet, entry: Entry) -> None:
+def commit(journal: Journal, outlet: Outlet, entry: Entry) -> None:
     journal.append(entry)
     outlet.answer_to(entry)
 
 
 def test_each_change_is_stored_as_the_rules_made_it(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     owner = Owner()
     commit(journal, outlet, owner.open(5, terms=OFFERS))
@@ -83,13 +83,13 @@ def test_in_one_batch_and_one_by_one_the_same_is_stored(
             at_once.append(together.decide(command, at=now))
             commit(turns, outlet, one_by_one.decide(command, at=now))
         at_once.start()
-        assert at_once.stop()
+        assert at_once.end()
         assert stored.is_as(together)
         assert stored.is_as(one_by_one)
         assert stored.order_rows(EVENT) == stored.order_rows(OTHER)
 
 
-def test_the_next_expiry_goes_out_with_the_status(journal: GroupCommitJournal, outlet: Outlet) -> None:
+def test_the_next_expiry_goes_out_with_the_status(journal: Journal, outlet: Outlet) -> None:
     owner = Owner()
     journal.append(owner.open(2, hold(seconds=10), hold(seconds=5)))
     outlet.answers(3)
@@ -99,7 +99,7 @@ def test_the_next_expiry_goes_out_with_the_status(journal: GroupCommitJournal, o
 
 
 def test_whose_event_has_moved_is_told_so(
-    journal: GroupCommitJournal, outlet: Outlet, recovery: DatabaseRecovery
+    journal: Journal, outlet: Outlet, recovery: DatabaseRecovery
 ) -> None:
     owner = Owner()
     commit(journal, outlet, owner.open(2))
@@ -110,7 +110,7 @@ def test_whose_event_has_moved_is_told_so(
 
 
 def test_counters_that_do_not_add_up_are_refused_whichever_they_are(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     owner = Owner()
     commit(journal, outlet, owner.open(2, hold(quantity=2), book("ann", 2)))
@@ -127,7 +127,7 @@ def test_counters_that_do_not_add_up_are_refused_whichever_they_are(
 
 
 def test_tickets_that_became_free_after_the_sale_are_not_idle(
-    journal: GroupCommitJournal, outlet: Outlet, recovery: DatabaseRecovery
+    journal: Journal, outlet: Outlet, recovery: DatabaseRecovery
 ) -> None:
     owner, first = Owner(), book("ann", 2)
     closes = Terms(sales_close_at=Instant(NOW + 10 * SECOND))
@@ -142,7 +142,7 @@ def test_tickets_that_became_free_after_the_sale_are_not_idle(
 
 
 def test_a_booking_that_is_new_and_one_that_is_old_change_in_the_same_batch(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner, old = Owner(), book("ann", 2)
     waiting_journal.append(owner.open(2, old))

@@ -20,10 +20,10 @@ from boxoffice.actors.messages import (
 )
 from boxoffice.actors.ports import Entry
 from boxoffice.actors.values import OrderId
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal
 from tests.contract.faults import Faults
+from tests.contract.journals import Journal
 from tests.contract.support import (
     EVENT,
     OTHER,
@@ -40,7 +40,7 @@ Decide: TypeAlias = Callable[[Owner], Entry]
 
 
 @pytest.fixture
-def on_sale(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
+def on_sale(journal: Journal, outlet: Outlet) -> Owner:
     """The owner of an event with five tickets and one booking."""
     owner = Owner()
     journal.append(owner.open(5, book("first")))
@@ -82,7 +82,7 @@ def a_look(owner: Owner) -> Entry:
 
 @pytest.mark.parametrize("decide", [a_change, an_adjustment, a_look])
 def test_a_former_owner_writes_nothing_and_knows_nothing(
-    decide: Decide, journal: GroupCommitJournal, outlet: Outlet, stored: Stored,
+    decide: Decide, journal: Journal, outlet: Outlet, stored: Stored,
     recovery: DatabaseRecovery, on_sale: Owner,
 ) -> None:  # fmt: skip
     taken_over(recovery)
@@ -96,7 +96,7 @@ def test_a_former_owner_writes_nothing_and_knows_nothing(
 @pytest.mark.parametrize("decide", [a_change, an_adjustment, a_look])
 @pytest.mark.parametrize("drift", [-1, 1])
 def test_memory_at_another_version_writes_nothing_and_knows_nothing(
-    decide: Decide, drift: int, journal: GroupCommitJournal, outlet: Outlet, stored: Stored,
+    decide: Decide, drift: int, journal: Journal, outlet: Outlet, stored: Stored,
     on_sale: Owner,
 ) -> None:  # fmt: skip
     stored.run("UPDATE events SET version = version + %s", drift)
@@ -108,7 +108,7 @@ def test_memory_at_another_version_writes_nothing_and_knows_nothing(
 
 
 def test_an_owner_of_the_future_does_not_match_either(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, on_sale: Owner
+    journal: Journal, outlet: Outlet, stored: Stored, on_sale: Owner
 ) -> None:
     entry = Owner(EVENT, on_sale.inventory, epoch=2).decide(book("late"))
     journal.append(entry)
@@ -171,7 +171,7 @@ def test_rows_are_locked_in_the_order_of_their_events_whatever_is_done_to_them(
 
 
 def test_what_stands_on_a_lost_lease_is_never_written(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery, on_sale: Owner
+    journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery, on_sale: Owner
 ) -> None:
     """Not even if the database should come to match again."""
     taken_over(recovery)
@@ -188,7 +188,7 @@ def test_what_stands_on_a_lost_lease_is_never_written(
 
 
 def test_entries_queued_behind_a_loss_are_refused_and_others_are_not(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery, on_sale: Owner
+    journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery, on_sale: Owner
 ) -> None:
     taking_over = recovery.load_open()
     assert next(taking_over)
@@ -207,7 +207,7 @@ def test_entries_queued_behind_a_loss_are_refused_and_others_are_not(
 
 
 def test_a_write_that_waits_for_the_taking_over_does_not_pass_it(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery, on_sale: Owner
+    journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery, on_sale: Owner
 ) -> None:
     """The row that the fence has found changes under it: PostgreSQL looks at the new one."""
     taking_over = recovery.load_open()
@@ -243,7 +243,7 @@ def test_two_leases_of_one_event_in_one_batch_are_held_to_the_fence_one_after_th
 
 
 def test_a_second_event_of_the_same_id_is_refused_and_the_first_stays(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, on_sale: Owner
+    journal: Journal, outlet: Outlet, stored: Stored, on_sale: Owner
 ) -> None:
     before = everything(stored)
     again = Owner().decide(Initialize("Another", 9))
@@ -298,7 +298,7 @@ def test_two_servers_on_one_database_make_each_version_once(
 
 
 def test_the_fence_stands_at_read_committed_whatever_the_databases_default(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     ((name,),) = stored.rows("SELECT current_database()")
     stored.run(f"ALTER DATABASE {name} SET default_transaction_isolation = serializable")

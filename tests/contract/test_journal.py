@@ -15,9 +15,10 @@ from boxoffice.actors.messages import (
     Waitlisted,
 )
 from boxoffice.actors.values import CustomerId, EventId
-from boxoffice.persistence.journal import BATCH_MAX, GroupCommitJournal
+from boxoffice.persistence.journal import BATCH_MAX
 from tests.contract.conftest import MakeJournal
 from tests.contract.faults import Faults, Held
+from tests.contract.journals import Journal
 from tests.contract.support import (
     EVENT,
     NOW,
@@ -33,7 +34,7 @@ from tests.contract.support import (
 
 
 def test_a_booking_is_in_events_orders_and_changes_by_one_transaction(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner = Owner()
     journal.append(owner.open(10))
@@ -48,9 +49,7 @@ def test_a_booking_is_in_events_orders_and_changes_by_one_transaction(
     assert stored.transactions("events") == stored.transactions("orders") == {stored.rows(last)[0][0]}
 
 
-def test_times_are_stored_to_the_microsecond(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
-) -> None:
+def test_times_are_stored_to_the_microsecond(journal: Journal, outlet: Outlet, stored: Stored) -> None:
     owner = Owner()
     journal.append(owner.open())
     journal.append(owner.decide(book(), at=NOW + 7))
@@ -75,7 +74,7 @@ def test_nothing_is_delivered_before_others_can_see_it_in_the_database(
 
 
 def test_no_answer_leaves_and_nothing_is_seen_while_the_commit_is_held_up(
-    journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+    journal: Journal, faults: Faults, outlet: Outlet, stored: Stored
 ) -> None:
     owner, held = Owner(), Held()
     journal.append(owner.open(1))
@@ -91,7 +90,7 @@ def test_no_answer_leaves_and_nothing_is_seen_while_the_commit_is_held_up(
 
 
 def test_a_refusal_waits_for_the_commit_that_it_stands_on(
-    journal: GroupCommitJournal, faults: Faults, outlet: Outlet
+    journal: Journal, faults: Faults, outlet: Outlet
 ) -> None:
     owner, held = Owner(), Held()
     journal.append(owner.open(1))
@@ -104,9 +103,7 @@ def test_a_refusal_waits_for_the_commit_that_it_stands_on(
     assert outlet.answers(3)[2] == SoldOut(0, 0, 2)
 
 
-def test_a_look_is_answered_and_writes_nothing(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
-) -> None:
+def test_a_look_is_answered_and_writes_nothing(journal: Journal, outlet: Outlet, stored: Stored) -> None:
     owner, booking = Owner(), book()
     journal.append(owner.open(5, booking))
     outlet.answers(2)
@@ -119,7 +116,7 @@ def test_a_look_is_answered_and_writes_nothing(
 
 
 def test_bookings_may_come_in_the_batch_that_creates_their_event(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner = Owner()
     for entry in (owner.open(3), owner.decide(book("ada", 2)), owner.decide(book("ben", 2))):
@@ -133,7 +130,7 @@ def test_bookings_may_come_in_the_batch_that_creates_their_event(
 
 
 def test_a_batch_of_several_events_is_one_transaction_and_answers_each_in_order(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owners = [Owner(EVENT), Owner(OTHER), Owner(THIRD)]
     entries = [owner.open(2) for owner in owners]
@@ -170,7 +167,7 @@ def test_new_and_known_events_go_into_one_batch(
 
 
 def test_an_order_booked_and_cancelled_in_one_batch_is_stored_as_it_ended(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner, booking, waiting = Owner(), book("ada"), book("ben")
     waiting_journal.append(owner.open(1))
@@ -185,7 +182,7 @@ def test_an_order_booked_and_cancelled_in_one_batch_is_stored_as_it_ended(
 
 
 def test_whoever_waited_in_the_database_is_promoted_there(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner, booking = Owner(), book("ada", 3)
     journal.append(owner.open(3, booking, book("ben", 1), book("cem", 2), book("dora", 1)))
@@ -204,7 +201,7 @@ def test_whoever_waited_in_the_database_is_promoted_there(
 
 
 def test_the_same_order_ids_in_two_events_are_two_orders(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     one, other, booking = Owner(EVENT), Owner(OTHER), book()
     waiting_journal.append(one.open(1, booking))
@@ -218,9 +215,7 @@ def test_the_same_order_ids_in_two_events_are_two_orders(
     assert stored.orders(OTHER) == [("ada", 1, "confirmed", None)]
 
 
-def test_two_thousand_bookings_in_one_append(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
-) -> None:
+def test_two_thousand_bookings_in_one_append(journal: Journal, outlet: Outlet, stored: Stored) -> None:
     owner = Owner()
     journal.append(owner.open(1_500))
     outlet.answers(1)
@@ -231,7 +226,7 @@ def test_two_thousand_bookings_in_one_append(
 
 
 def test_more_than_a_batch_holds_is_written_in_order_by_several(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner, per_entry = Owner(), BATCH_MAX // 4
     entries = [owner.open()] + [owner.decide(*(book() for _ in range(per_entry))) for _ in range(9)]
@@ -244,7 +239,7 @@ def test_more_than_a_batch_holds_is_written_in_order_by_several(
 
 
 def test_what_nobody_asked_for_is_written_by_several_too(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner, per_entry = Owner(), BATCH_MAX // 4
     entries = [owner.open(10_000)] + [owner.decide(*(book() for _ in range(per_entry))) for _ in range(9)]
@@ -258,7 +253,7 @@ def test_what_nobody_asked_for_is_written_by_several_too(
 
 
 def test_nobody_waits_behind_the_many_of_another_event(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     crowded, other = Owner(), Owner(OTHER)
     many = [crowded.open(100_000)] + [crowded.decide(*(book() for _ in range(1_000))) for _ in range(9)]
@@ -274,36 +269,32 @@ def test_nobody_waits_behind_the_many_of_another_event(
     assert stored.is_as(other)
 
 
-def test_stop_writes_all_that_was_appended(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
-) -> None:
+def test_stop_writes_all_that_was_appended(waiting_journal: Journal, outlet: Outlet, stored: Stored) -> None:
     owners = [Owner(EventId(number)) for number in range(1, 51)]
     entries = [owner.open(5, book()) for owner in owners] + [owner.decide(book()) for owner in owners]
     for entry in entries:
         waiting_journal.append(entry)
     waiting_journal.start()
-    assert waiting_journal.stop()
+    assert waiting_journal.end()
     assert len(outlet.answers(150)) == 150
     assert all(stored.is_as(owner) for owner in owners)
     assert stored.end_sessions("journal") == 0
 
 
-def test_stop_says_so_when_it_is_not_done_in_time(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
-) -> None:
+def test_stop_says_so_when_it_is_not_done_in_time(journal: Journal, outlet: Outlet, stored: Stored) -> None:
     owner = Owner()
     journal.append(owner.open())
     outlet.answers(1)
     with stored.holding():
         journal.append(owner.decide(book()))
         eventually(stored.waits_for_a_lock)
-        assert not journal.stop(timeout_s=0.01)
-    assert journal.stop()
+        assert not journal.end(timeout_s=0.01)
+    assert journal.end()
     assert stored.is_as(owner)
 
 
 def test_many_threads_append_and_everyone_is_answered_once(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owners = [Owner(EventId(number)) for number in range(1, 9)]
 

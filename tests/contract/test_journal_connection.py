@@ -11,9 +11,9 @@ import pytest
 from boxoffice.actors.figures import Outcome
 from boxoffice.actors.messages import Answer, NotApplied
 from boxoffice.actors.values import EventId
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.faults import Faults, given_up, left_open, refused
+from tests.contract.journals import Journal
 from tests.contract.support import (
     OTHER,
     SLEEPS_AT_COMMIT,
@@ -32,7 +32,7 @@ NOT_COMMITTED = NotApplied("the database did not commit it")
 
 
 @pytest.fixture
-def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
+def owner(journal: Journal, outlet: Outlet) -> Owner:
     """The owner of an event with 100 tickets."""
     owner = Owner()
     journal.append(owner.open(100))
@@ -43,9 +43,7 @@ def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
 class AtWork:
     """A journal, and the question whether it goes on after whatever happened."""
 
-    def __init__(
-        self, journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
-    ) -> None:
+    def __init__(self, journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery) -> None:
         self._journal, self._outlet, self._stored, self._recovery = journal, outlet, stored, recovery
 
     def told(
@@ -72,14 +70,12 @@ class AtWork:
 
 
 @pytest.fixture
-def at_work(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
-) -> AtWork:
+def at_work(journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery) -> AtWork:
     return AtWork(journal, outlet, stored, recovery)
 
 
 def test_a_connection_lost_between_two_batches_is_noticed_before_anything_is_sent(
-    journal: GroupCommitJournal, outlet: Outlet, faults: Faults, stored: Stored, owner: Owner
+    journal: Journal, outlet: Outlet, faults: Faults, stored: Stored, owner: Owner
 ) -> None:
     assert stored.end_sessions("journal") == 1
     entry = owner.decide(book(), book())
@@ -169,7 +165,7 @@ def test_what_is_written_and_not_committed_is_no_commit(
 
 
 def test_a_commit_refused_by_a_deferred_constraint_is_a_refusal_of_that_event_alone(
-    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, faults: Faults, outlet: Outlet, stored: Stored
 ) -> None:
     stored.run("""
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -190,7 +186,7 @@ def test_a_commit_refused_by_a_deferred_constraint_is_a_refusal_of_that_event_al
 
 
 def test_a_database_that_cannot_be_reached_is_away_until_it_is_back(
-    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, faults: Faults, outlet: Outlet, stored: Stored
 ) -> None:
     faults.at_connect += [psycopg2.OperationalError("connection refused"), RuntimeError("a bug")]
     waiting_journal.start()
@@ -209,7 +205,7 @@ def test_a_database_that_cannot_be_reached_is_away_until_it_is_back(
 
 
 def test_a_database_that_is_away_is_not_tried_for_every_request(
-    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet
+    waiting_journal: Journal, faults: Faults, outlet: Outlet
 ) -> None:
     faults.at_connect += [psycopg2.OperationalError("connection refused")] * 1_000
     waiting_journal.start()
@@ -221,7 +217,7 @@ def test_a_database_that_is_away_is_not_tried_for_every_request(
 
 
 def test_a_database_that_is_away_is_so_for_every_event_of_the_batch(
-    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet
+    waiting_journal: Journal, faults: Faults, outlet: Outlet
 ) -> None:
     faults.at_connect.append(psycopg2.OperationalError("connection refused"))
     for number in range(1, 21):
@@ -232,11 +228,11 @@ def test_a_database_that_is_away_is_so_for_every_event_of_the_batch(
 
 
 def test_stopping_without_a_database_leaves_nobody_waiting(
-    waiting_journal: GroupCommitJournal, faults: Faults, outlet: Outlet
+    waiting_journal: Journal, faults: Faults, outlet: Outlet
 ) -> None:
     faults.at_connect += [psycopg2.OperationalError("connection refused")] * 10
     for number in range(1, 6):
         waiting_journal.append(Owner(EventId(number)).open(5, book()))
     waiting_journal.start()
-    assert waiting_journal.stop()
+    assert waiting_journal.end()
     assert outlet.answers(10) == [AWAY] * 10

@@ -12,10 +12,10 @@ from boxoffice.actors.ports import Entry, Key
 from boxoffice.actors.values import EventId
 from boxoffice.persistence import journal as journal_module
 from boxoffice.persistence import line as line_module
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal
 from tests.contract.faults import Accident, Faults, raising, raising_after
+from tests.contract.journals import Journal
 from tests.contract.support import (
     EVENT,
     OTHER,
@@ -35,7 +35,7 @@ LOST = psycopg2.OperationalError("the connection is lost")
 
 
 @pytest.fixture
-def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
+def owner(journal: Journal, outlet: Outlet) -> Owner:
     """The owner of an event with 100 tickets."""
     owner = Owner()
     journal.append(owner.open(100))
@@ -44,7 +44,7 @@ def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
 
 
 @pytest.fixture
-def told(journal: GroupCommitJournal, outlet: Outlet) -> Callable[[Entry], list[Answer]]:
+def told(journal: Journal, outlet: Outlet) -> Callable[[Entry], list[Answer]]:
     """What those who ask in an entry are told."""
 
     def told(entry: Entry) -> list[Answer]:
@@ -131,7 +131,7 @@ def put_on_sale(make_journal: MakeJournal, faults: Faults) -> Callable[..., None
             journal.append(owner.open(3, book(quantity=3)))
         journal.start()
         outlet.answers(2 * len(owners))
-        assert journal.stop()
+        assert journal.end()
 
     return put
 
@@ -140,7 +140,7 @@ def put_on_sale(make_journal: MakeJournal, faults: Faults) -> Callable[..., None
 def test_all_of_a_batch_are_told_the_same_truth(
     committed: bool,
     put_on_sale: Callable[..., None],
-    waiting_journal: GroupCommitJournal,
+    waiting_journal: Journal,
     faults: Faults,
     outlet: Outlet,
     stored: Stored,
@@ -175,7 +175,7 @@ def test_refusals_alone_are_not_in_doubt(
 
 def test_an_event_that_another_server_has_is_no_part_of_the_doubt(
     put_on_sale: Callable[..., None],
-    waiting_journal: GroupCommitJournal,
+    waiting_journal: Journal,
     faults: Faults,
     outlet: Outlet,
     recovery: DatabaseRecovery,
@@ -196,7 +196,7 @@ def test_an_event_that_another_server_has_is_no_part_of_the_doubt(
 def test_a_refusal_beside_a_commit_in_doubt_is_told_where_its_event_has_stayed(
     moved: bool,
     put_on_sale: Callable[..., None],
-    waiting_journal: GroupCommitJournal,
+    waiting_journal: Journal,
     faults: Faults,
     outlet: Outlet,
     recovery: DatabaseRecovery,
@@ -231,12 +231,12 @@ def then(accident: Accident, also: Callable[[], object]) -> Accident:
 def book_elsewhere(recovery: DatabaseRecovery, url: str, times: int = 1) -> None:
     """Another server takes the event over, and books on."""
     outlet, faults = Outlet(), Faults(url)
-    journal = GroupCommitJournal(faults.connect, outlet)
+    journal = Journal(faults.connect, outlet)
     journal.start()
     entry = taken_over(recovery).decide(*(book("elsewhere") for _ in range(times)))
     journal.append(entry)
     assert outlet.answer_to(entry) == answers_of(entry)
-    assert journal.stop()
+    assert journal.end()
     faults.close()
 
 

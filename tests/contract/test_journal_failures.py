@@ -10,10 +10,10 @@ from boxoffice.actors.changes import OrderCancelled, TicketsBooked
 from boxoffice.actors.messages import NotApplied, OutcomeUnknown
 from boxoffice.actors.ports import Entry, Lease
 from boxoffice.actors.values import CustomerId, EventId, OrderId
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.conftest import MakeJournal
 from tests.contract.faults import Faults, left_open
+from tests.contract.journals import Journal
 from tests.contract.support import (
     EVENT,
     NOW,
@@ -101,7 +101,7 @@ POISONS = [
 @pytest.mark.parametrize("poison", POISONS)
 def test_a_poisonous_event_fails_alone(
     poison: Callable[[Entry], Entry],
-    waiting_journal: GroupCommitJournal,
+    waiting_journal: Journal,
     faults: Faults,
     outlet: Outlet,
     stored: Stored,
@@ -131,7 +131,7 @@ def test_a_poisonous_event_fails_alone(
 
 
 @pytest.fixture
-def on_sale(faults: Faults, make_journal: Callable[..., GroupCommitJournal]) -> dict[EventId, Owner]:
+def on_sale(faults: Faults, make_journal: Callable[..., Journal]) -> dict[EventId, Owner]:
     """Three events with a booking each, written by a journal that is gone."""
     outlet = Outlet()
     journal = make_journal(faults.connect, outlet)
@@ -140,12 +140,12 @@ def on_sale(faults: Faults, make_journal: Callable[..., GroupCommitJournal]) -> 
         journal.append(owner.open(100, replace(book(), order_id=TAKEN)))
     journal.start()
     outlet.answers(6)
-    assert journal.stop()
+    assert journal.end()
     return owners
 
 
 def test_only_what_is_poisonous_in_a_creation_is_lost(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     sick, sound = Owner(OTHER), Owner(THIRD)
     entries = [no_tickets(sick.open(5)), sound.open(5, book())]
@@ -159,7 +159,7 @@ def test_only_what_is_poisonous_in_a_creation_is_lost(
 
 
 def test_a_batch_of_nothing_but_poison_answers_everybody(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owners = [Owner(EventId(number)) for number in range(1, 41)]
     for owner in owners:
@@ -182,7 +182,7 @@ def test_whatever_is_raised_before_it_is_sent_leaves_nobody_waiting(
     place: str,
     failure: str,
     failing: Callable[[str], None],
-    journal: GroupCommitJournal,
+    journal: Journal,
     faults: Faults,
     outlet: Outlet,
     stored: Stored,
@@ -210,7 +210,7 @@ class _Unreadable(list[object]):
 
 
 def test_an_event_that_cannot_even_be_looked_at_fails_alone(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     sick, sound = Owner(EVENT), Owner(OTHER)
     entries = [sound.open(5, book()), replace(sick.open(5), changes=_Unreadable())]
@@ -227,7 +227,7 @@ def test_an_event_that_cannot_even_be_looked_at_fails_alone(
 def test_a_failure_of_the_journal_itself_leaves_nobody_waiting(
     failure: str,
     failing: Callable[[str], None],
-    waiting_journal: GroupCommitJournal,
+    waiting_journal: Journal,
     outlet: Outlet,
     stored: Stored,
 ) -> None:
@@ -246,7 +246,7 @@ def test_a_failure_of_the_journal_itself_leaves_nobody_waiting(
 
 
 def test_what_has_been_left_open_is_not_committed_by_the_next(
-    journal: GroupCommitJournal, faults: Faults, outlet: Outlet, stored: Stored
+    journal: Journal, faults: Faults, outlet: Outlet, stored: Stored
 ) -> None:
     owner, next_owner = Owner(), Owner(OTHER)
     opening = owner.open()

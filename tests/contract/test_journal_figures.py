@@ -8,15 +8,15 @@ import pytest
 from boxoffice.actors.figures import JournalFigures, Outcome
 from boxoffice.actors.messages import Cancel, EventMoved, Find, OutcomeUnknown
 from boxoffice.persistence import journal as journal_module
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from tests.contract.faults import Accident, Faults, raising, raising_after, refused
+from tests.contract.journals import Journal
 from tests.contract.support import EVENT, OTHER, THIRD, Outlet, Owner, Stored, book, new_order_id, taken_over
 
 LOST = psycopg2.OperationalError("the connection is lost")
 
 
-def outcomes(journal: GroupCommitJournal) -> dict[str, int]:
+def outcomes(journal: Journal) -> dict[str, int]:
     """How transactions ended, those that did at all."""
     return {outcome.value: number for outcome, number in journal.figures.outcomes.items() if number}
 
@@ -26,9 +26,7 @@ def sales(figures: JournalFigures) -> dict[str, int]:
     return {name: number for name, number in figures.sales.items() if number}
 
 
-def test_a_transaction_is_counted_with_all_that_is_in_it(
-    waiting_journal: GroupCommitJournal, outlet: Outlet
-) -> None:
+def test_a_transaction_is_counted_with_all_that_is_in_it(waiting_journal: Journal, outlet: Outlet) -> None:
     one, other = Owner(EVENT), Owner(OTHER)
     first = book("ada")
     waiting_journal.append(one.open(1))
@@ -45,7 +43,7 @@ def test_a_transaction_is_counted_with_all_that_is_in_it(
 
 
 def test_each_transaction_has_the_next_number_and_says_so(
-    journal: GroupCommitJournal, outlet: Outlet, caplog: pytest.LogCaptureFixture
+    journal: Journal, outlet: Outlet, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, journal_module.__name__)
     owner = Owner()
@@ -64,9 +62,7 @@ def test_each_transaction_has_the_next_number_and_says_so(
     ]
 
 
-def test_how_many_orders_there_are_goes_with_the_status(
-    waiting_journal: GroupCommitJournal, outlet: Outlet
-) -> None:
+def test_how_many_orders_there_are_goes_with_the_status(waiting_journal: Journal, outlet: Outlet) -> None:
     owner = Owner()
     for entry in (owner.open(9, book("ada")), owner.decide(book("ben")), owner.decide(book("cem"))):
         waiting_journal.append(entry)
@@ -76,7 +72,7 @@ def test_how_many_orders_there_are_goes_with_the_status(
 
 
 def test_a_refused_transaction_sells_nothing_and_what_is_written_again_counts_once(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, faults: Faults
+    waiting_journal: Journal, outlet: Outlet, faults: Faults
 ) -> None:
     owners = [Owner(event_id) for event_id in (EVENT, OTHER, THIRD)]
     for owner in owners:
@@ -90,7 +86,7 @@ def test_a_refused_transaction_sells_nothing_and_what_is_written_again_counts_on
 
 
 def test_what_a_database_refuses_for_good_has_no_number(
-    journal: GroupCommitJournal, outlet: Outlet, faults: Faults
+    journal: Journal, outlet: Outlet, faults: Faults
 ) -> None:
     owner = Owner()
     faults.at_commit.append(refused)
@@ -104,7 +100,7 @@ def test_what_a_database_refuses_for_good_has_no_number(
 
 @pytest.mark.parametrize("lost", [False, True], ids=["no connection", "the last one is lost"])
 def test_a_database_that_is_away_is_counted_as_that(
-    journal: GroupCommitJournal, outlet: Outlet, faults: Faults, stored: Stored, lost: bool
+    journal: Journal, outlet: Outlet, faults: Faults, stored: Stored, lost: bool
 ) -> None:
     if lost:
         journal.append(Owner(OTHER).open(10))
@@ -124,7 +120,7 @@ def test_a_database_that_is_away_is_counted_as_that(
     ids=["it was committed", "it was not"],
 )
 def test_of_a_commit_in_doubt_only_what_turns_out_to_be_written_is_sold(
-    journal: GroupCommitJournal, outlet: Outlet, faults: Faults, accident: Accident, committed: bool
+    journal: Journal, outlet: Outlet, faults: Faults, accident: Accident, committed: bool
 ) -> None:
     faults.at_commit.append(accident)
     journal.append(Owner().open(10, book()))
@@ -136,7 +132,7 @@ def test_of_a_commit_in_doubt_only_what_turns_out_to_be_written_is_sold(
 
 
 def test_a_lost_fence_is_counted_and_what_was_behind_it_is_not_sold(
-    journal: GroupCommitJournal, outlet: Outlet, recovery: DatabaseRecovery
+    journal: Journal, outlet: Outlet, recovery: DatabaseRecovery
 ) -> None:
     former = Owner()
     journal.append(former.open(10))
@@ -157,7 +153,7 @@ def test_every_outcome_has_a_number_from_the_beginning() -> None:
 
 
 def test_a_failure_of_ours_after_the_commit_is_no_refusal(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, monkeypatch: pytest.MonkeyPatch
+    journal: Journal, outlet: Outlet, stored: Stored, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise MemoryError

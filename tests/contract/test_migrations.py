@@ -14,10 +14,10 @@ from sqlalchemy.exc import IntegrityError
 from boxoffice.actors.ports import Recovered
 from boxoffice.actors.values import EventId, EventStatus, Terms
 from boxoffice.persistence import database
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from boxoffice.persistence.tables import REVISIONS, metadata, schema_version
 from boxoffice.persistence.upgrading import config_on
+from tests.contract.journals import Journal
 from tests.contract.support import EVENT, Outlet, Owner, Stored, book
 
 CATALOGUES = {
@@ -97,7 +97,7 @@ def test_the_numbers_of_the_files_are_those_that_alembic_knows_in_its_order(conn
 
 
 def test_upgrading_what_is_up_to_date_changes_nothing(
-    engine: Engine, journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    engine: Engine, journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner = Owner()
     journal.append(owner.open(5, book()))
@@ -134,7 +134,7 @@ BY_HAND = [
 
 @pytest.mark.parametrize(("guard", "statement"), BY_HAND)
 def test_the_database_itself_refuses(
-    guard: str, statement: str, journal: GroupCommitJournal, outlet: Outlet, connection: Connection
+    guard: str, statement: str, journal: Journal, outlet: Outlet, connection: Connection
 ) -> None:
     journal.append(Owner(EVENT).open(5, book()))
     outlet.answers(2)

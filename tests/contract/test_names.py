@@ -8,9 +8,9 @@ from boxoffice.actors.changes import TicketsBooked
 from boxoffice.actors.messages import Cancel, Initialize
 from boxoffice.actors.values import CustomerId, OrderStatus
 from boxoffice.persistence.batch import array_of_texts
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
+from tests.contract.journals import Journal
 from tests.contract.support import EVENT, OTHER, THIRD, Outlet, Owner, Stored, book, taken_over
 
 AWKWARD = [
@@ -36,7 +36,7 @@ def made_up(number: int, seed: int) -> list[str]:
 @pytest.mark.parametrize("names", [AWKWARD, made_up(1_000, seed=1)], ids=["awkward", "made up"])
 def test_customers_are_read_back_as_they_are_called(
     names: list[str],
-    journal: GroupCommitJournal,
+    journal: Journal,
     outlet: Outlet,
     stored: Stored,
     reading: DatabaseReading,
@@ -56,7 +56,7 @@ def test_customers_are_read_back_as_they_are_called(
 
 
 def test_whoever_is_promoted_is_called_the_same_in_the_log(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner, first = Owner(), book("first", len(AWKWARD))
     journal.append(owner.open(len(AWKWARD), first, *map(book, AWKWARD)))
@@ -69,7 +69,7 @@ def test_whoever_is_promoted_is_called_the_same_in_the_log(
 
 @pytest.mark.parametrize("name", AWKWARD)
 def test_events_are_read_back_as_they_are_called(
-    name: str, journal: GroupCommitJournal, outlet: Outlet, stored: Stored, reading: DatabaseReading
+    name: str, journal: Journal, outlet: Outlet, stored: Stored, reading: DatabaseReading
 ) -> None:
     owner = Owner()
     journal.append(owner.decide(Initialize(name, 1)))
@@ -86,7 +86,7 @@ def test_an_array_literal_is_read_by_postgresql_as_the_texts_it_was_made_of(stor
 
 @pytest.mark.parametrize("name", ["\0", "a\0b", "\0\0", "\ud800", "a\udfffb"])
 def test_a_name_that_no_database_can_hold_costs_nobody_else_anything(
-    name: str, waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    name: str, waiting_journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     """NUL and lone surrogates are refused at the door; should one get this far, only its event suffers."""
     before, sick, after = Owner(EVENT), Owner(OTHER), Owner(THIRD)

@@ -20,9 +20,9 @@ from boxoffice.actors.values import (
     OrderStatus,
 )
 from boxoffice.persistence.database import make_engine
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.reading import DatabaseReading
 from boxoffice.persistence.recovery import DatabaseRecovery
+from tests.contract.journals import Journal
 from tests.contract.support import (
     EVENT,
     NOW,
@@ -41,7 +41,7 @@ Question: TypeAlias = Callable[[DatabaseReading], object]
 
 
 @pytest.fixture
-def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
+def owner(journal: Journal, outlet: Outlet) -> Owner:
     owner = Owner()
     journal.append(owner.open(2))
     outlet.answers(1)
@@ -49,7 +49,7 @@ def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
 
 
 def test_the_status_is_the_committed_one(
-    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    owner: Owner, journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     assert reading.status(EVENT) == owner.inventory.status
     committed = owner.inventory.status
@@ -72,7 +72,7 @@ def test_what_is_not_committed_is_not_seen(
 
 
 def test_an_order_is_found_as_it_is_stored_and_as_it_ended(
-    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    owner: Owner, journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     booking, waiting = book("ada", 2), book("ben", 1)
     journal.append(owner.decide(booking, waiting, at=NOW + 1))
@@ -92,7 +92,7 @@ def test_an_order_is_found_as_it_is_stored_and_as_it_ended(
 
 
 def test_orders_stand_where_they_do_in_line(
-    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    owner: Owner, journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     booking, *line = book("ada", 2), book("ben"), book("cem"), book("dan")
     other = Owner(OTHER)
@@ -118,7 +118,7 @@ def test_orders_stand_where_they_do_in_line(
 
 
 def test_an_order_belongs_to_one_event(
-    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    owner: Owner, journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     booking, other = book(), Owner(OTHER)
     journal.append(owner.decide(booking))
@@ -130,7 +130,7 @@ def test_an_order_belongs_to_one_event(
 
 
 def test_the_last_order_of_a_customer_is_their_newest_whatever_became_of_it(
-    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    owner: Owner, journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     first, second, somebody_elses = book("ada"), book("ada"), book("ben")
     journal.append(owner.decide(first, second, somebody_elses, Cancel(second.order_id)))
@@ -142,7 +142,7 @@ def test_the_last_order_of_a_customer_is_their_newest_whatever_became_of_it(
 
 
 def test_what_a_customer_has_ordered_since_is_not_their_last_order(
-    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    owner: Owner, journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     first, second = book("ada"), book("ada")
     journal.append(owner.decide(first, Cancel(first.order_id), second, Cancel(second.order_id)))
@@ -154,7 +154,7 @@ def test_what_a_customer_has_ordered_since_is_not_their_last_order(
 
 
 def test_events_come_page_by_page_in_the_order_of_their_ids(
-    journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     owners = [Owner(EventId(number)) for number in (5, 1, 2**63 - 1, 3, 2)]
     for owner in owners:
@@ -169,7 +169,7 @@ def test_events_come_page_by_page_in_the_order_of_their_ids(
 
 
 def test_events_come_page_by_page_from_the_newest(
-    journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     for number in (5, 1, 2**63 - 1, 3, 2):
         journal.append(Owner(EventId(number)).open())
@@ -287,14 +287,14 @@ def test_a_connection_that_was_lost_meanwhile_is_replaced(
 
 
 def test_orders_are_listed_by_event_and_age_whatever_is_wanted(
-    journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading
+    journal: Journal, outlet: Outlet, reading: DatabaseReading
 ) -> None:
     owners = [Owner(EVENT), Owner(OTHER)]
     for owner in owners:
         first = book("ada", 2)
         journal.append(owner.open(3, first, book("ben"), book("ada"), book("ben"), Cancel(first.order_id, 1)))
         journal.append(owner.decide(book("ada", waitlist=False), Cancel(first.order_id)))
-    assert journal.stop()
+    assert journal.end()
     everything = reading.orders(OrderFilter(), None, 99)
     keys = [(event_id, found.order.id) for event_id, found in everything]
     assert len(keys) == 8
@@ -320,7 +320,7 @@ def test_orders_are_listed_by_event_and_age_whatever_is_wanted(
 
 
 def test_the_log_is_read_page_by_page(
-    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, reading: DatabaseReading, stored: Stored
+    owner: Owner, journal: Journal, outlet: Outlet, reading: DatabaseReading, stored: Stored
 ) -> None:
     journal.append(owner.decide(*(book() for _ in range(6))))
     outlet.answers(7)

@@ -9,8 +9,8 @@ from boxoffice.actors.inventory import Inventory
 from boxoffice.actors.ports import Corrupt, DatabaseAway, Entry, Missing, Recovered
 from boxoffice.actors.values import EventId, Instant
 from boxoffice.persistence.database import make_engine
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
+from tests.contract.journals import Journal
 from tests.contract.support import (
     EVENT,
     NOW,
@@ -39,7 +39,7 @@ def same(one: Inventory, other: Inventory) -> bool:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_long_history_is_rebuilt_as_it_was_lived(
-    seed: int, journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    seed: int, journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     chance = random.Random(seed)
     owners = [Owner(event_id) for event_id in (EVENT, OTHER, THIRD)]
@@ -52,7 +52,7 @@ def test_a_long_history_is_rebuilt_as_it_was_lived(
         entries.append(owner.decide(*commands, at=now))
     for entry in entries:
         journal.append(entry)
-    assert journal.stop()
+    assert journal.end()
     assert len(outlet.answers(len(answers_of(*entries)))) > 250
     for owner in owners:
         assert owner.inventory.version > 30
@@ -65,7 +65,7 @@ def test_a_long_history_is_rebuilt_as_it_was_lived(
 
 
 def test_history_goes_on_from_what_is_rebuilt(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     chance, owner, lived = random.Random(4), Owner(), Owner()
     opening = owner.open(6)
@@ -92,7 +92,7 @@ def test_every_taking_over_raises_the_epoch(
 
 
 def test_one_event_taken_over_leaves_the_others_alone(
-    on_sale: Owner, journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    on_sale: Owner, journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     other = Owner(OTHER)
     journal.append(other.open())
@@ -104,7 +104,7 @@ def test_one_event_taken_over_leaves_the_others_alone(
 
 
 def test_orders_of_one_moment_share_it_in_memory(
-    journal: GroupCommitJournal, outlet: Outlet, recovery: DatabaseRecovery
+    journal: Journal, outlet: Outlet, recovery: DatabaseRecovery
 ) -> None:
     owner = Owner()
     journal.append(owner.open(5, book(), book()))
@@ -125,7 +125,7 @@ def test_a_database_without_events_has_nothing_to_rebuild(recovery: DatabaseReco
 
 
 def test_all_events_come_in_the_order_of_their_ids_with_and_without_orders(
-    journal: GroupCommitJournal, outlet: Outlet, recovery: DatabaseRecovery
+    journal: Journal, outlet: Outlet, recovery: DatabaseRecovery
 ) -> None:
     owners = [Owner(EventId(number)) for number in (31, 4, 15, 9, 26)]
     for number, owner in enumerate(owners):
@@ -139,7 +139,7 @@ def test_all_events_come_in_the_order_of_their_ids_with_and_without_orders(
 
 
 @pytest.fixture
-def on_sale(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
+def on_sale(journal: Journal, outlet: Outlet) -> Owner:
     """Three tickets, two of them booked by one order, a party of two in line and one behind it."""
     owner = Owner()
     journal.append(owner.open(3, book("ada", 2), book("ben", 2), book("cem", 1)))
@@ -175,7 +175,7 @@ DAMAGE = {
 def test_an_event_that_contradicts_itself_is_refused_and_the_others_are_not(
     damage: str,
     on_sale: Owner,
-    journal: GroupCommitJournal,
+    journal: Journal,
     outlet: Outlet,
     stored: Stored,
     recovery: DatabaseRecovery,
@@ -206,7 +206,7 @@ def test_an_event_that_has_been_mended_is_taken_over_again(
 
 
 def test_orders_without_an_event_do_no_harm_to_the_events_there_are(
-    on_sale: Owner, journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    on_sale: Owner, journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     """Somebody deleted it, and not what belongs to it."""
     lost, other = Owner(EventId(EVENT - 1)), Owner(OTHER)
@@ -222,7 +222,7 @@ def test_orders_without_an_event_do_no_harm_to_the_events_there_are(
 
 
 def test_an_event_created_meanwhile_by_another_server_does_no_harm_to_the_others(
-    on_sale: Owner, journal: GroupCommitJournal, outlet: Outlet, engine: Engine, recovery: DatabaseRecovery
+    on_sale: Owner, journal: Journal, outlet: Outlet, engine: Engine, recovery: DatabaseRecovery
 ) -> None:
     """It had its id early and was committed late: between the rebuild's two queries."""
     created = Owner(EventId(EVENT - 1)).open(5, book())
@@ -255,7 +255,7 @@ def test_an_unreachable_database_is_away(engine: Engine) -> None:
 
 
 def test_a_connection_lost_while_rebuilding_is_away_and_takes_nothing_over(
-    on_sale: Owner, journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    on_sale: Owner, journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     other = Owner(OTHER)
     journal.append(other.open())

@@ -13,8 +13,8 @@ from boxoffice.actors.messages import EventMoved
 from boxoffice.actors.ports import DatabaseAway, Recovered
 from boxoffice.persistence.batch import Part, message, prepare
 from boxoffice.persistence.database import make_engine
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
+from tests.contract.journals import Journal
 from tests.contract.support import (
     DEADLINE_S,
     EVENT,
@@ -44,7 +44,7 @@ def all_of_them(recovery: DatabaseRecovery) -> Recovered:
 
 
 @pytest.fixture
-def owner(journal: GroupCommitJournal, outlet: Outlet) -> Owner:
+def owner(journal: Journal, outlet: Outlet) -> Owner:
     owner = Owner()
     journal.append(owner.open(10, book()))
     outlet.answers(2)
@@ -113,7 +113,7 @@ def test_the_rebuild_goes_on_when_the_former_owners_session_is_ended(
 
 
 def test_the_former_owner_commits_nothing_afterwards(
-    owner: Owner, journal: GroupCommitJournal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
+    owner: Owner, journal: Journal, outlet: Outlet, stored: Stored, recovery: DatabaseRecovery
 ) -> None:
     latter = taken_over(recovery)
     late = owner.decide(book("late"))

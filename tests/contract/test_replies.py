@@ -18,9 +18,9 @@ from boxoffice.actors.messages import (
 from boxoffice.actors.ports import Key, Recorded
 from boxoffice.actors.values import CustomerId
 from boxoffice.persistence import replies as module
-from boxoffice.persistence.journal import GroupCommitJournal
 from boxoffice.persistence.recovery import DatabaseRecovery
 from boxoffice.persistence.replies import DatabaseReplies
+from tests.contract.journals import Journal
 from tests.contract.support import (
     EVENT,
     OTHER,
@@ -47,7 +47,7 @@ def key(text: str = "k", position: int = 0, caller: str = "") -> Key:
 
 
 def test_an_answer_is_recorded_in_the_transaction_of_its_effect(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored, replies: DatabaseReplies
+    journal: Journal, outlet: Outlet, stored: Stored, replies: DatabaseReplies
 ) -> None:
     owner = Owner()
     journal.append(owner.open(1))
@@ -62,7 +62,7 @@ def test_an_answer_is_recorded_in_the_transaction_of_its_effect(
     assert replies.find([("", "k"), ("", "other")]) == {("", "k"): {0: Recorded(PRINT, answer)}}
 
 
-def test_a_refusal_is_recorded_too(journal: GroupCommitJournal, outlet: Outlet, stored: Stored) -> None:
+def test_a_refusal_is_recorded_too(journal: Journal, outlet: Outlet, stored: Stored) -> None:
     owner = Owner()
     journal.append(owner.open(1, book()))
     entry = owner.decide(book("bob", waitlist=False), key=key())
@@ -72,7 +72,7 @@ def test_a_refusal_is_recorded_too(journal: GroupCommitJournal, outlet: Outlet, 
 
 
 def test_what_is_still_to_be_looked_up_is_not_recorded(
-    journal: GroupCommitJournal, outlet: Outlet, stored: Stored
+    journal: Journal, outlet: Outlet, stored: Stored
 ) -> None:
     owner = Owner()
     entry = owner.open(1)
@@ -97,7 +97,7 @@ def refuse_the_order(stored: Stored, recovery: DatabaseRecovery) -> None:
 def test_what_was_not_applied_leaves_no_record(
     prevent: Callable[[Stored, DatabaseRecovery], None],
     answer: type[Answer],
-    journal: GroupCommitJournal,
+    journal: Journal,
     outlet: Outlet,
     stored: Stored,
     recovery: DatabaseRecovery,
@@ -115,7 +115,7 @@ def test_what_was_not_applied_leaves_no_record(
 
 
 def test_a_key_that_is_recorded_refuses_its_events_part_and_no_other(
-    waiting_journal: GroupCommitJournal, outlet: Outlet, stored: Stored, replies: DatabaseReplies
+    waiting_journal: Journal, outlet: Outlet, stored: Stored, replies: DatabaseReplies
 ) -> None:
     replies.record(key("taken"), EventUnknown())
     owner, other = Owner(EVENT), Owner(OTHER)
@@ -135,7 +135,7 @@ def test_a_key_that_is_recorded_refuses_its_events_part_and_no_other(
 
 @pytest.mark.parametrize("text", ODD)
 def test_odd_keys_callers_and_answers_come_back_as_they_were(
-    text: str, journal: GroupCommitJournal, outlet: Outlet, replies: DatabaseReplies
+    text: str, journal: Journal, outlet: Outlet, replies: DatabaseReplies
 ) -> None:
     owner = Owner()
     entry = owner.open(9)

@@ -30,7 +30,7 @@ def engine(any_database_url: str, watch: Watch) -> Iterator[Engine]:
         pool_size=1,
         statement_timeout_s=None,
         application_name="watched",
-        connection_factory=watch.connections(0.3),
+        connection_factory=watch.connections(0.3, WatchedConnection),
     )
     yield engine
     engine.dispose()
@@ -84,7 +84,9 @@ def test_a_session_that_has_ended_is_known_before_it_is_asked(
     any_database_url: str, watch: Watch, stored: Stored
 ) -> None:
     connection = connect(
-        any_database_url, application_name="watched", connection_factory=watch.connections(None)
+        any_database_url,
+        application_name="watched",
+        connection_factory=watch.connections(None, WatchedConnection),
     )
     assert isinstance(connection, WatchedConnection)
     with connection.cursor() as cursor:
@@ -101,7 +103,7 @@ def test_a_session_that_has_ended_is_known_before_it_is_asked(
 
 
 def test_a_line_that_was_cut_has_ended(any_database_url: str, watch: Watch) -> None:
-    connection = connect(any_database_url, connection_factory=watch.connections(None))
+    connection = connect(any_database_url, connection_factory=watch.connections(None, WatchedConnection))
     assert isinstance(connection, WatchedConnection)
     connection.cut()
     assert connection.has_ended()

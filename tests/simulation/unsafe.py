@@ -14,7 +14,7 @@ from boxoffice.actors.orders import LiveOrders
 from boxoffice.actors.ports import Entry, Settled
 from boxoffice.actors.values import EventId, Order
 from boxoffice.http import __main__ as composition
-from boxoffice.persistence import batch, database, engines, line
+from boxoffice.persistence import batch, database, line
 from boxoffice.persistence.batch import Part
 from boxoffice.persistence.journal import GroupCommitJournal, _kept
 
@@ -38,9 +38,9 @@ def answer_after_commit() -> None:
     """Answers go out when all is ready to be committed."""
     commit = GroupCommitJournal._commit
 
-    def answer_and_commit(self: GroupCommitJournal, parts: list[Part]) -> list[Any]:
+    async def answer_and_commit(self: GroupCommitJournal, parts: list[Part]) -> list[Any]:
         self._outlet.deliver([_kept(part) for part in parts])
-        commit(self, parts)
+        await commit(self, parts)
         return []
 
     switch(GroupCommitJournal, "_commit", answer_and_commit)
@@ -70,8 +70,8 @@ def key_in_transaction() -> None:
     """Keys are recorded in a transaction of their own, after that of their effect."""
     transaction, records = GroupCommitJournal._transaction, batch._records
 
-    def commit_twice(self: GroupCommitJournal, parts: list[Part]) -> set[EventId]:
-        held = transaction(self, parts)
+    async def commit_twice(self: GroupCommitJournal, parts: list[Part]) -> set[EventId]:
+        held = await transaction(self, parts)
         with self._line.connection().cursor() as cursor:
             for part in parts:
                 for _, *values in records(part):
@@ -84,14 +84,12 @@ def key_in_transaction() -> None:
 
 def synchronous_commit() -> None:
     """PostgreSQL says that it has committed before it is on disk."""
-    make_engine = database.make_engine
+    session_options = database._session_options
 
-    def lax(url: Any, **how: Any) -> Any:
-        return make_engine(
-            database.normalise(str(url)).update_query_dict({"options": "-c synchronous_commit=off"}), **how
-        )
+    def lax(*how: Any) -> str:
+        return session_options(*how) + " -c synchronous_commit=off"
 
-    switch(engines, "make_engine", lax)
+    switch(database, "_session_options", lax)
     switch(database, "find_faults", lambda _: [])
 
 
