@@ -252,11 +252,9 @@ class Bridge:
 
     def deliver(self, settled: Sequence[Settled]) -> None:
         """Resolve the futures of these answers on the event loop, all in one wake-up."""
-        if get_ident() == self._loop_thread:
-            self._loop.call_soon(self._settle, settled)
-            return
+        here = get_ident() == self._loop_thread
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
-            self._loop.call_soon_threadsafe(self._settle, settled)
+            (self._loop.call_soon if here else self._loop.call_soon_threadsafe)(self._settle, settled)
 
     def _settle(self, settled: Sequence[Settled]) -> None:
         idle = not self._due

@@ -28,83 +28,26 @@ from boxoffice.actors.messages import OrderUnknown, encode_answer
 from boxoffice.actors.ports import Answered, Entry, Lease
 from boxoffice.actors.values import EventId, EventStatus, Instant
 from boxoffice.persistence.rows import OrderRows, timestamp
+from boxoffice.persistence.statement import (
+    ADDED,
+    ALTERED,
+    KINDS,
+    LOGGED,
+    PART,
+    RECORDED,
+    Kind,
+    executed,
+    prepared,
+)
 from boxoffice.persistence.talk import TalkingCursor
 
 _to_json = msgspec.json.Encoder().encode
 
 
-def _time(micros: str) -> str:
-    """The moment that is so many microseconds after 1970 began."""
-    return f"timestamptz 'epoch' + {micros} * interval '1 microsecond'"
-
-
-_PREPARE = f"""
+_PREPARE = """
 SET default_transaction_isolation = 'read committed'; -- whatever the database's: the fence needs no more
-SET plan_cache_mode = force_generic_plan;
-PREPARE write_batch (
-    bigint[], bigint[], bigint[], bigint[], int[], int[], int[], int[], int[], int[], bigint[], bigint[],
-    int[],
-    bigint[], uuid[], text[], int[], text[], bigint[], bigint[], bigint[], bigint[],
-    bigint[], uuid[], bigint[], text[], int[], bigint[],
-    bigint[], bigint[], bigint[], text,
-    bigint[], text[], text[], int[], bytea[], text
-) AS
-WITH part AS (
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-        AS p (event_id, epoch, base, version, capacity, available, booked, held, offered, waiting,
-              waiting_tickets, changed_at, alters)
-), moved AS (   -- the fence: whoever is not where the actor believes, or has another owner, does not match
-    UPDATE events AS e
-       SET version = p.version, capacity = p.capacity, available = p.available, booked = p.booked,
-           held = p.held, offered = p.offered, waiting = p.waiting, waiting_tickets = p.waiting_tickets,
-           changed_at = {_time("p.changed_at")}
-      FROM part AS p
-     WHERE e.id = p.event_id AND e.version = p.base AND e.owner_epoch = p.epoch AND p.version > p.base
-    RETURNING e.id, p.alters
-), unmoved AS ( -- the same fence for answers that change nothing
-    SELECT e.id FROM events AS e JOIN part AS p
-        ON e.id = p.event_id AND e.version = p.base AND e.owner_epoch = p.epoch AND p.version = p.base
-), added AS (
-    INSERT INTO orders
-           (event_id, order_id, customer, quantity, status, place, version, created_at, expires_at)
-    SELECT o.event_id, order_id, customer, quantity, status, place, version,
-           {_time("created_at")}, {_time("expires_at")}
-      FROM unnest($14, $15, $16, $17, $18, $19, $20, $21, $22)
-        AS o (event_id, order_id, customer, quantity, status, place, version, created_at, expires_at)
-      JOIN moved ON id = o.event_id
-), altered AS ( -- a new status says all about place and end; without one, the order keeps them
-    UPDATE orders AS o
-       SET version = a.version,
-           status = coalesce(a.status, o.status), quantity = coalesce(a.quantity, o.quantity),
-           place = CASE WHEN a.status IS NULL THEN o.place END,
-           expires_at = CASE WHEN a.status IS NULL THEN o.expires_at ELSE {_time("a.expires_at")} END
-      FROM unnest($23, $24, $25, $26, $27, $28)
-        AS a (event_id, order_id, version, status, quantity, expires_at)
-      JOIN moved ON id = a.event_id
-     WHERE o.event_id = a.event_id AND o.order_id = a.order_id
-    RETURNING 1
-), counted AS ( -- an order that is not there is a mistake of ours, and refuses the whole transaction
-    SELECT (SELECT count(*) FROM altered) AS did, coalesce(sum(alters), 0) AS expected FROM moved
-), logged AS (
-    INSERT INTO changes (event_id, version, at, body)
-    SELECT c.event_id, version, {_time("at")}, CAST(body AS json)
-      FROM unnest($29, $30, $31, string_to_array($32, chr(1))) AS c (event_id, version, at, body)
-      JOIN moved ON id = c.event_id
-), recorded AS ( -- a key that is there already refuses the whole transaction: it had its effect before
-    INSERT INTO replies (caller, key, position, fingerprint, answer, at)
-    SELECT r.caller, r.key, r.position, r.fingerprint, CAST(r.answer AS json), now()
-      FROM unnest($33, $34, $35, $36, $37, string_to_array($38, chr(1)))
-        AS r (event_id, caller, key, position, fingerprint, answer)
-      JOIN (SELECT id FROM moved UNION ALL SELECT id FROM unmoved) AS fenced ON fenced.id = r.event_id
-)
-SELECT id FROM moved
- WHERE (SELECT CASE WHEN did = expected THEN true
-                    ELSE CAST(expected || ' orders were to change, ' || did || ' did' AS boolean) END
-          FROM counted)
-UNION ALL SELECT id FROM unmoved
+SET plan_cache_mode = force_generic_plan
 """
-
-_WRITE = f"EXECUTE write_batch ({', '.join(['%s'] * 38)})"
 
 _FACTS = """
     name, closed_at, sales_open_at, sales_close_at, max_per_order, max_per_customer, waitlist_limit,
@@ -143,7 +86,7 @@ class Part:
 def prepare(connection: Connection) -> None:
     """Plan the statement, once for each connection, in autocommit mode. Raises psycopg2.Error."""
     with connection.cursor() as cursor:
-        cursor.execute(_PREPARE)
+        cursor.execute("; ".join([_PREPARE, *map(prepared, KINDS)]))
         cursor.execute("SHOW transaction_isolation")
         if cursor.fetchone() != ("read committed",):
             raise psycopg2.NotSupportedError("the session is not at READ COMMITTED")
@@ -169,7 +112,15 @@ def message(parts: Sequence[Part]) -> Message:
         values.append([part.lease.event_id for part in parts])
         for part in adjusted:
             values += [_facts(part.status), part.lease.event_id, part.base_version, part.lease.epoch]
-    return "; ".join([*statements, _WRITE]), [*values, *_arrays(parts, rows)]
+    records = [record for part in parts for record in _records(part)]
+    kind = Kind(
+        moves=bool(rows),
+        alters=any(each.altered for each in rows.values()),
+        stays=any(not part.changes for part in parts),
+        records=bool(records),
+    )
+    arrays = [*_arrays(kind, parts, rows, records)]
+    return "; ".join([*statements, executed(kind, len(arrays))]), [*values, *arrays]
 
 
 async def send(cursor: TalkingCursor, written: Message) -> set[EventId]:
@@ -221,65 +172,63 @@ def _moment(at: Instant | None) -> str | None:
     return None if at is None else timestamp(at)
 
 
-def _arrays(parts: Sequence[Part], rows: dict[EventId, OrderRows]) -> list[str]:
+def _arrays(
+    kind: Kind, parts: Sequence[Part], rows: dict[EventId, OrderRows], records: Sequence[tuple[Any, ...]]
+) -> Iterator[str]:
     """The parameters of the statement, column by column."""
-    events = [
-        (
-            part.lease.event_id,
-            part.lease.epoch,
-            part.base_version,
-            part.status.version,
-            part.status.capacity,
-            part.status.available,
-            part.status.booked,
-            part.status.held,
-            part.status.offered,
-            part.status.waiting,
-            part.status.waiting_tickets,
-            part.changes[-1].at if part.changes else 0,
-            len(rows[part.lease.event_id].altered) if part.changes else 0,
-        )
-        for part in parts
-    ]
-    added = [
-        (
-            event_id,
-            order_id,
-            row.customer,
-            row.quantity,
-            row.status,
-            row.place,
-            row.version,
-            row.created_at,
-            row.expires_at,
-        )
-        for event_id, of_event in rows.items()
-        for order_id, row in of_event.added.items()
-    ]
-    altered = [
-        (
-            event_id,
-            order_id,
-            update.version,
-            update.status,
-            update.quantity,
-            update.expires_at,
-        )
-        for event_id, of_event in rows.items()
-        for order_id, update in of_event.altered.items()
-    ]
-    changes = [
-        (part.lease.event_id, change.version, change.at, encode(change).decode())
-        for part in parts
-        for change in part.changes
-    ]
-    return [
-        *_columns(events, 13),
-        *_columns(added, 9, texts=(2,)),
-        *_columns(altered, 6),
-        *_columns(changes, 4, documents=3),
-        *_columns([record for part in parts for record in _records(part)], 6, texts=(1, 2, 4), documents=5),
-    ]
+    yield from _columns([_event(part, rows) for part in parts], len(PART))
+    if kind.moves:
+        added = [
+            (
+                event_id,
+                order_id,
+                row.customer,
+                row.quantity,
+                row.status,
+                row.place,
+                row.version,
+                row.created_at,
+                row.expires_at,
+            )
+            for event_id, of_event in rows.items()
+            for order_id, row in of_event.added.items()
+        ]
+        changes = [
+            (part.lease.event_id, change.version, change.at, encode(change).decode())
+            for part in parts
+            for change in part.changes
+        ]
+        yield from _columns(added, len(ADDED), texts=(2,))
+        yield from _columns(changes, len(LOGGED), documents=3)
+    if kind.alters:
+        altered = [
+            (event_id, order_id, update.version, update.status, update.quantity, update.expires_at)
+            for event_id, of_event in rows.items()
+            for order_id, update in of_event.altered.items()
+        ]
+        yield from _columns(altered, len(ALTERED))
+    if kind.records:
+        yield from _columns(records, len(RECORDED), texts=(1, 2, 4), documents=5)
+
+
+def _event(part: Part, rows: dict[EventId, OrderRows]) -> tuple[int, ...]:
+    """Where the event was, and where it is."""
+    event_id, status = part.lease.event_id, part.status
+    return (
+        event_id,
+        part.lease.epoch,
+        part.base_version,
+        status.version,
+        status.capacity,
+        status.available,
+        status.booked,
+        status.held,
+        status.offered,
+        status.waiting,
+        status.waiting_tickets,
+        part.changes[-1].at if part.changes else 0,
+        len(rows[event_id].altered) if part.changes else 0,
+    )
 
 
 def _records(part: Part) -> Iterator[tuple[Any, ...]]:

@@ -14,7 +14,7 @@ from boxoffice.actors.orders import LiveOrders
 from boxoffice.actors.ports import Entry, Settled
 from boxoffice.actors.values import EventId, Order
 from boxoffice.http import __main__ as composition
-from boxoffice.persistence import batch, database, line
+from boxoffice.persistence import batch, database, line, statement
 from boxoffice.persistence.batch import Part
 from boxoffice.persistence.journal import GroupCommitJournal, _kept
 
@@ -27,11 +27,12 @@ def switch(owner: object, name: str, value: object) -> None:
 
 def fence() -> None:
     """Whoever believes to own an event writes it, whatever its version."""
-    fenced = batch._PREPARE
-    for condition in ("e.version = p.base", "e.owner_epoch = p.epoch"):
-        assert condition in fenced
-        fenced = fenced.replace(condition, "true")
-    switch(batch, "_PREPARE", fenced)
+    for table in ("_MOVED", "_UNMOVED"):
+        fenced = getattr(statement, table)
+        for condition in ("e.version = p.base", "e.owner_epoch = p.epoch"):
+            assert condition in fenced
+            fenced = fenced.replace(condition, "true")
+        switch(statement, table, fenced)
 
 
 def answer_after_commit() -> None:
