@@ -173,9 +173,8 @@ class Directory:
         resident = self._residents.get(event_id)
         if resident is not None:
             self._use(resident)
-            quick = message.are_quick and not self._timer.is_overdue(event_id, message.now)
             try:
-                (resident.actor.tell_here if quick else resident.actor.tell)(message)
+                resident.actor.tell_here(message)
             except pykka.ActorDeadError:  # it ended, and the word of it is still on its way to us
                 self._forget(resident)
             else:

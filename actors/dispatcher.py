@@ -187,9 +187,9 @@ class PooledRef(pykka.ActorRef[A]):
     """A reference to a pooled actor."""
 
     def tell_here(self, message: Any) -> None:
-        """Have a message handled on this thread, now, if the actor has nothing else to do; else tell it.
+        """Have a message handled on this thread, now, if it is quick and the actor has nothing else to do.
 
-        Raises pykka.ActorDeadError if it has ended.
+        Else tell it. Raises pykka.ActorDeadError if it has ended.
         """
         actor = cast("PooledActor | None", self._actor_weakref())
         if actor is None or not actor.handle_here(message):
@@ -214,14 +214,26 @@ class PooledActor(pykka.Actor):
         return cast("PooledRef[Self]", actor.actor_ref)
 
     def handle_here(self, message: Any) -> bool:
-        """Handle a message on this thread, if it would be the next one and the actor is alive."""
+        """Handle a message on this thread, if it is quick, would be the next one, and the actor is alive.
+
+        Not for Pykka's own messages. Returns whether it was handled.
+        """
         inbox = self._inbox
-        if not self._begun or self.actor_stopped.is_set() or not inbox.begin_turn():
+        if not inbox.begin_turn():  # nor does it, before the actor has begun
             return False
+        taken = False
         try:
-            self._take(Envelope(message))
+            if not self.actor_stopped.is_set() and self.is_quick(message):
+                taken = True
+                self.on_receive(message)
+        except BaseException:
+            self._fail()
         finally:
             inbox.end_turn()
+        return taken
+
+    def is_quick(self, message: Any) -> bool:  # noqa: ARG002
+        """Whether a message takes less time than to pass it to another thread. Asked in the actor's turn."""
         return True
 
     def on_left_behind(self, message: Any) -> None:
@@ -278,9 +290,13 @@ class PooledActor(pykka.Actor):
         try:
             step()
         except BaseException:
-            failure = sys.exc_info()
-            self._handle_failure(*failure)
-            try:
-                self.on_failure(*failure)
-            except BaseException:
-                self._handle_failure(*sys.exc_info())
+            self._fail()
+
+    def _fail(self) -> None:
+        """End this actor because of what was just raised. Called while that is handled."""
+        failure = sys.exc_info()
+        self._handle_failure(*failure)
+        try:
+            self.on_failure(*failure)
+        except BaseException:
+            self._handle_failure(*sys.exc_info())

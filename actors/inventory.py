@@ -216,10 +216,38 @@ class Inventory:
         first = self._orders.first_expiry
         return None if first is None else first[0]
 
+    def is_overdue(self, now: Instant) -> bool:
+        """Whether a hold or an offer is to end before anything is decided at `now`."""
+        first = self._orders.first_expiry
+        return first is not None and first[0] <= max(now, self._at)
+
+    def reach(self, command: Cancel | CancelFor) -> int:
+        """How many orders besides its own a cancellation may look at or change, at the most.
+
+        Never more are promoted than tickets are cancelled. While anybody waits less is available than the
+        first in line wants (rule 5). So once those who fit first have theirs, less is left than was freed:
+        one ticket less, at least. And of a line that is moved on, because its head goes or wants less,
+        those who follow have to do with what was too little for the head. (While the sale is closed nobody is
+        promoted, and whatever opens it again promotes all who fit.)
+
+        It holds for several in a row, too, added up, with bookings between them: what those make is not
+        known here yet, but whoever is promoted by its end has come after it, so is one of theirs as well.
+        """
+        orders = self._orders
+        if isinstance(command, Cancel):
+            order = orders.get(command.order_id)
+        else:
+            theirs = orders.number_of(command.customer)
+            if theirs is None or theirs > 1:
+                return orders.number
+            order = orders.of(command.customer)[0] if theirs else None
+        if order is None or not orders.waiting:
+            return 0
+        return min(command.quantity or order.quantity, order.quantity)
+
     def handle(self, command: Command, now: Instant) -> Decision:
         """Everything that `command` does at `now`, done: what is overdue ends first, then it is decided."""
-        first = self._orders.first_expiry
-        ended = self.end_overdue(now) if first is not None and first[0] <= max(now, self._at) else None
+        ended = self.end_overdue(now) if self.is_overdue(now) else None
         decision = self.decide(command, now)
         for change in decision.changes:
             self.apply(change)

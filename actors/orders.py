@@ -111,6 +111,13 @@ class LiveOrders:
             return None
         return int(self._line.bisect_key_left(order.place)) + 1
 
+    def number_of(self, customer: CustomerId) -> int | None:
+        """How many live orders a customer has; None if there is no index yet that knows it."""
+        if self._of is None:
+            return None
+        theirs = self._of.get(customer)
+        return len(theirs) if isinstance(theirs, set) else int(theirs is not None)
+
     def of(self, customer: CustomerId) -> list[Order]:
         """The live orders of a customer, in no order. The first time makes the index."""
         match self._customers().get(customer):

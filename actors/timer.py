@@ -36,11 +36,6 @@ class ExpiryTimer:
                 self._heap = [(at, event_id) for event_id, at in self._next.items()]
                 heapify(self._heap)
 
-    def is_overdue(self, event_id: EventId, now: Instant) -> bool:
-        """Whether the event has something overdue at `now`."""
-        at = self._next.get(event_id)
-        return at is not None and at <= now
-
     def overdue(self, now: Instant, most: int) -> list[EventId]:
         """Up to `most` events that have something overdue at `now`, the longest overdue first."""
         found: list[EventId] = []

@@ -10,7 +10,15 @@ from random import Random
 
 from boxoffice.actors.changes import Change, OrderCancelled, OrderExpired, OrderReduced, decode, encode
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Answer, Command, LimitExceeded, OrderUnknown
+from boxoffice.actors.messages import (
+    Answer,
+    Cancel,
+    CancelFor,
+    Cancelled,
+    Command,
+    LimitExceeded,
+    OrderUnknown,
+)
 from boxoffice.actors.values import Instant, OrderId
 from tests.unit.desk import EVENT, snapshot
 from tests.unit.model import Model
@@ -35,9 +43,12 @@ class History:
         untouched = snapshot(self.inventory)
         self.inventory.decide(command, self.clock)
         assert snapshot(self.inventory) == untouched, "decide changed something"
+        reach = self.inventory.reach(command) if isinstance(command, Cancel | CancelFor) else 0
         expected = self.model.ask(command, self.clock)
         decision = self.inventory.handle(command, self.clock)
         assert decision.answer == expected
+        if isinstance(expected, Cancelled):
+            assert len(expected.promoted) <= reach, "it reached further than was said"
         for change in decision.changes:
             self._follow(change)
         assert self.inventory.version == self.model.version == len(self.log)

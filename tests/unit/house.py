@@ -8,7 +8,7 @@ from boxoffice.actors.directory import Bounds, Directory
 from boxoffice.actors.dispatcher import Dispatcher
 from boxoffice.actors.event_actor import Requests
 from boxoffice.actors.inventory import Inventory
-from boxoffice.actors.messages import Book, Cancel, Confirm, Find, Hold, NotApplied
+from boxoffice.actors.messages import Adjust, Book, Cancel, Confirm, Find, Hold, NotApplied
 from boxoffice.actors.ports import Answered, Entry, Recovered, Request, Settled
 from boxoffice.actors.values import CustomerId, EventId, Instant, OrderId
 from tests.unit.desk import after
@@ -33,6 +33,11 @@ def find(order: str) -> Request:
 
 def cancel(order: str) -> Request:
     return Request(Cancel(OrderId(order)), None)
+
+
+def adjust() -> Request:
+    """Nothing, but it takes its time all the same."""
+    return Request(Adjust(), None)
 
 
 def confirm(order: str) -> Request:

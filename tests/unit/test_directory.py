@@ -38,6 +38,7 @@ from tests.unit.house import (
     OTHER,
     THIRD,
     House,
+    adjust,
     book,
     cancel,
     committed,
@@ -646,7 +647,7 @@ def without_threads() -> Iterator[House]:
 
 def test_what_is_quick_is_handled_on_the_spot(without_threads: House) -> None:
     house = without_threads
-    asked = house.ask(EVENT, book("ann"), hold("bob", 60), confirm("holder"))
+    asked = house.ask(EVENT, hold("bob", 60), confirm("holder"), cancel("holder"))
     (entry,) = house.journal.entries
     assert [answered.request for answered in entry.answers] == asked
     assert entry.status.version == 5
@@ -654,8 +655,8 @@ def test_what_is_quick_is_handled_on_the_spot(without_threads: House) -> None:
 
 @pytest.mark.parametrize(
     "requests",
-    [[cancel("holder")], [book("ann"), cancel("ann")], [find("ann")] * (QUICK_MAX + 1)],
-    ids=["it may promote many", "one of them is", "they are many"],
+    [[adjust()], [book("ann"), adjust()], [find("ann")] * (QUICK_MAX + 1)],
+    ids=["it may promote many", "one of them may", "they are many"],
 )
 def test_what_is_not_quick_is_left_to_the_dispatcher(without_threads: House, requests: list[Request]) -> None:
     house = without_threads
@@ -675,7 +676,7 @@ def test_nothing_is_quick_while_something_is_overdue(without_threads: House) -> 
 
 def test_what_is_quick_waits_its_turn(without_threads: House) -> None:
     house = without_threads
-    house.ask(EVENT, cancel("holder"))
+    house.ask(EVENT, adjust())
     house.ask(EVENT, book("ann"))
     assert house.journal.entries == []
     assert house.directory.mailbox_depth == 2
@@ -700,7 +701,7 @@ def test_what_waits_for_an_actor_or_a_loader_is_in_their_mailboxes() -> None:
     house.dispatcher.ready(gate)
     gate.wait()
     for _ in range(3):
-        house.ask(EVENT, cancel("nobody"))
+        house.ask(EVENT, adjust())
     assert house.directory.mailbox_depth == 3
     gate.open()
     finish_turns(house.dispatcher)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pykka
 import pytest
@@ -579,6 +579,44 @@ def test_one_that_has_not_begun_is_told_later() -> None:
     dispatcher.start()
     dispatcher.stop()
     assert actor.told == ["early"]
+
+
+class Choosy(Recorder):
+    """Takes on the spot what is not a long text."""
+
+    def is_quick(self, message: Any) -> bool:
+        return not isinstance(message, str) or len(message) < 5
+
+
+def test_what_is_not_quick_is_told_and_keeps_its_place(one_thread: Dispatcher) -> None:
+    ref = Choosy.start(one_thread)
+    actor = cast("Choosy", ref._actor_weakref())
+    finish_turns(one_thread)
+    gate = Gate()
+    one_thread.ready(gate)
+    gate.wait()
+    for message in ("now", "not now", "then"):
+        ref.tell_here(message)
+    assert actor.told == ["now"]
+    assert one_thread.mailbox_depth == 2
+    gate.open()
+    finish_turns(one_thread)
+    assert actor.told == ["now", "not now", "then"]
+
+
+def test_a_failure_to_say_whether_it_is_quick_ends_the_actor_and_leaves_the_message_to_its_sender(
+    one_thread: Dispatcher,
+) -> None:
+    class Unsure(Recorder):
+        def is_quick(self, message: Any) -> bool:
+            raise MemoryError(message)
+
+    ref = Unsure.start(one_thread)
+    actor = cast("Unsure", ref._actor_weakref())
+    finish_turns(one_thread)
+    with pytest.raises(pykka.ActorDeadError):
+        ref.tell_here("anything")
+    assert (len(actor.failures), actor.told, actor.left_behind) == (1, [], [])
 
 
 def test_one_that_is_busy_is_told_after_what_it_is_at(threads: Dispatcher) -> None:

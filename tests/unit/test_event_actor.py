@@ -15,13 +15,22 @@ from boxoffice.actors.changes import (
     TicketsBooked,
 )
 from boxoffice.actors.dispatcher import MESSAGES_PER_TURN, Dispatcher
-from boxoffice.actors.event_actor import EXPIRIES_PER_ENTRY, EventActor, NotLoaded, Requests
+from boxoffice.actors.event_actor import (
+    EXPIRIES_PER_ENTRY,
+    QUICK_MAX,
+    QUICK_REACH_MAX,
+    EventActor,
+    NotLoaded,
+    Requests,
+)
 from boxoffice.actors.inventory import Decision, Inventory
 from boxoffice.actors.messages import (
+    Adjust,
     Answer,
     Book,
     Booked,
     Cancel,
+    CancelFor,
     Cancelled,
     Command,
     Confirm,
@@ -33,6 +42,7 @@ from boxoffice.actors.messages import (
     Hold,
     Initialize,
     Initialized,
+    Look,
     NotApplied,
     OrderUnknown,
     Overloaded,
@@ -127,6 +137,12 @@ class Stage:
         """One message of these requests."""
         self.say(Requests(Instant(now), list(requests)))
 
+    def is_quick(self, *requests: Request, now: int = NOW) -> bool:
+        """Whether the actor, which is idle, takes a message of these for quick."""
+        actor = self.actor._actor_weakref()
+        assert actor is not None
+        return actor.is_quick(Requests(Instant(now), list(requests)))
+
     def slip_in(self, *requests: Request) -> None:
         """A message that reaches the inbox although the actor has ended by now."""
         self.actor.actor_inbox.put(Envelope(Requests(NOW, list(requests))))
@@ -219,6 +235,57 @@ def test_a_new_event_begins_at_version_0(stage: NewStage) -> None:
     assert actor.entry.base_version == 0
     assert actor.entry.status.version == 1
     assert actor.decided == [Initialized]
+
+
+# --- what is quick -------------------------------------------------------------------------------
+
+
+def crowded(each: int, orders: int = 2) -> Inventory:
+    """An event of so many orders of as many tickets each, called 0, 1, …; and one more customer waits."""
+    inventory = on_sale(each * orders)
+    for number in range(orders):
+        inventory.handle(book(str(number), each).command, NOW)
+    inventory.handle(book("waiting").command, NOW)
+    return inventory
+
+
+@pytest.mark.parametrize(
+    ("inventory", "requests"),
+    [
+        (on_sale(), [book("ann"), hold("bob", 60), confirm("bob"), find("bob")]),
+        (on_sale(), [find("ann")] * QUICK_MAX),
+        (crowded(QUICK_REACH_MAX), [cancel("0")]),
+        (crowded(QUICK_REACH_MAX // QUICK_MAX, QUICK_MAX), [cancel(str(each)) for each in range(QUICK_MAX)]),
+        (crowded(2), [book("ann"), Request(CancelFor(CustomerId("0")), None)]),
+        (None, [Request(Tick(), None)] * (QUICK_MAX + 1)),
+    ],
+    ids=["of one order each", "as many", "as far", "as far in all", "of a customer", "not loaded"],
+)
+def test_what_is_quick(stage: NewStage, inventory: Inventory | None, requests: list[Request]) -> None:
+    assert stage(inventory).is_quick(*requests)
+
+
+@pytest.mark.parametrize(
+    ("inventory", "requests"),
+    [
+        (on_sale(), [find("ann")] * (QUICK_MAX + 1)),
+        (crowded(QUICK_REACH_MAX + 1), [cancel("0")]),
+        (crowded(QUICK_REACH_MAX // 2 + 1), [cancel("0"), find("ann"), cancel("1")]),
+        (on_sale(), [book("ann"), Request(Adjust(), None)]),
+        (on_sale(), [Request(Look((OrderId("ann"),)), None)]),
+    ],
+    ids=["too many", "too far", "too far in all", "another kind", "a look at many"],
+)
+def test_what_is_not_quick(stage: NewStage, inventory: Inventory, requests: list[Request]) -> None:
+    assert not stage(inventory).is_quick(*requests)
+
+
+def test_nothing_is_quick_when_something_has_ended(stage: NewStage) -> None:
+    inventory = on_sale()
+    inventory.handle(hold("ann", 30).command, NOW)
+    actor = stage(inventory)
+    assert actor.is_quick(book("bob"), now=after(30) - 1)
+    assert not actor.is_quick(book("bob"), now=after(30))
 
 
 # --- holds that end ------------------------------------------------------------------------------

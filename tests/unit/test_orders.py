@@ -105,6 +105,15 @@ def test_a_customer_may_have_many_orders_and_each_is_let_go_by_itself(make: Make
     assert live.of(ann) == [orders[0]]
 
 
+@made
+def test_orders_of_a_customer_are_counted_once_there_is_an_index_and_none_is_made_for_it(make: Make) -> None:
+    live = make([ANN, BOB, an_order("bob", 1, CONFIRMED, order_id="another")])
+    ann, bob, nobody = (CustomerId(name) for name in ("ann", "bob", "nobody"))
+    assert live.number_of(ann) is None
+    live.of(ann)
+    assert [live.number_of(each) for each in (ann, bob, nobody)] == [1, 2, 0]
+
+
 # --- changing ------------------------------------------------------------------------------------
 
 
