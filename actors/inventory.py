@@ -32,7 +32,7 @@ Pure: no clock, thread, randomness or I/O. Called by one event's actor, on whate
 rebuild at start-up and by the audit.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from heapq import nsmallest
 from typing import assert_never
 
@@ -270,16 +270,17 @@ class Inventory:
         """
         if not self._version and not isinstance(command, Initialize):
             return Decision((), EventUnknown())
-        now = max(now, self._at)
+        if now < self._at:
+            now = self._at
         match command:
             case Book() | Hold():
                 return self._take(command, now)
+            case Cancel():
+                return self._cancel(command, now)
             case Confirm():
                 return self._confirm(command, now)
             case Extend():
                 return self._extend(command, now)
-            case Cancel():
-                return self._cancel(command, now)
             case CancelFor():
                 return self._cancel_for(command, now)
             case Find():
@@ -460,7 +461,7 @@ class Inventory:
         refusal = self._adjust_refusal(command, capacity, terms)
         if refusal is not None:
             return Decision((), refusal)
-        promoted = tuple(self._promotions(self._orders.line(), capacity - self._orders.taken, terms, now))
+        promoted = self._promotions(self._orders.line(), capacity - self._orders.taken, terms, now)
         adjusted = EventAdjusted(self._version + 1, now, name, capacity, terms, promoted)
         return Decision((adjusted,), self._adjusted(adjusted))
 
@@ -516,27 +517,29 @@ class Inventory:
 
     def _promotions_without(self, order: Order, left: Order | None, now: Instant) -> tuple[Promotion, ...]:
         """Everyone who fits once `order` is gone, or `left` stands for it, first come first."""
-        kept = 0 if left is None else left.quantity
-        available = self.available + (order.quantity - kept if order.place is None else 0)
-        line = self._orders.line()
-        if order.place is not None:
+        available, line = self.available, self._orders.line()
+        if order.place is None:
+            available += order.quantity if left is None else order.quantity - left.quantity
+        else:
             changed = (left if waiting is order else waiting for waiting in line)
             line = (waiting for waiting in changed if waiting is not None)
-        return tuple(self._promotions(line, available, self._terms, now))
+        return self._promotions(line, available, self._terms, now)
 
     def _promotions(
         self, line: Iterable[Order], available: int, terms: Terms, now: Instant
-    ) -> Iterator[Promotion]:
+    ) -> tuple[Promotion, ...]:
         """Everyone at the head of this line who fits into `available` tickets, first come first."""
         if sale_state(terms, self._closed_at, now) is CLOSED:
-            return
+            return ()
         is_offer = terms.waitlist_mode is WaitlistMode.OFFER
         end = Instant(now + terms.offer_seconds * SECOND) if is_offer else None
+        promoted: list[Promotion] = []
         for order in line:
             if order.quantity > available:
-                return
+                break
             available -= order.quantity
-            yield Promotion(order.id, order.customer, order.quantity, end)
+            promoted.append(Promotion(order.id, order.customer, order.quantity, end))
+        return tuple(promoted)
 
     # --- applying: nothing below this line decides anything --------------------------------------
 
@@ -552,6 +555,9 @@ class Inventory:
             case CustomerWaitlisted():
                 customer, place = change.customer, change.version
                 orders.add(Order(change.order_id, customer, change.quantity, WAITLISTED, change.at, place))
+            case OrderCancelled() | OrderExpired():
+                orders.remove(change.order_id)
+                self._promote(change.promoted)
             case TicketsHeld():
                 customer, end = change.customer, change.expires_at
                 orders.add(Order(change.order_id, customer, change.quantity, HELD, change.at, None, end))
@@ -563,9 +569,6 @@ class Inventory:
             case OrderReduced():
                 whole = self._known(change.order_id)
                 orders.replace(msgspec.structs.replace(whole, quantity=change.quantity))
-                self._promote(change.promoted)
-            case OrderCancelled() | OrderExpired():
-                orders.remove(change.order_id)
                 self._promote(change.promoted)
             case EventAdjusted():
                 self._name, self._capacity, self._terms = change.name, change.capacity, change.terms

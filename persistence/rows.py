@@ -76,24 +76,24 @@ class OrderRows:
                 self._add(change, "confirmed", None, None)
             case CustomerWaitlisted():
                 self._add(change, "waitlisted", change.version, None)
+            case OrderCancelled():
+                self._move(change.order_id, change.version, "cancelled")
+                self._promote(change.promoted, change.version)
             case TicketsHeld():
                 self._add(change, "held", None, change.expires_at)
-            case OrderConfirmed(version, _, order_id):
-                self._move(order_id, version, "confirmed")
-            case HoldExtended(version, _, order_id, end):
-                self._move(order_id, version, "held", end)
-            case OrderReduced(version, _, order_id, quantity, promoted):
-                self._reduce(order_id, version, quantity)
-                self._promote(promoted, version)
-            case OrderCancelled(version, _, order_id, promoted):
-                self._move(order_id, version, "cancelled")
-                self._promote(promoted, version)
-            case OrderExpired(version, _, order_id, promoted):
-                self._move(order_id, version, "expired")
-                self._promote(promoted, version)
-            case EventAdjusted(version=version, promoted=promoted):
+            case OrderConfirmed():
+                self._move(change.order_id, change.version, "confirmed")
+            case HoldExtended():
+                self._move(change.order_id, change.version, "held", change.expires_at)
+            case OrderExpired():
+                self._move(change.order_id, change.version, "expired")
+                self._promote(change.promoted, change.version)
+            case OrderReduced():
+                self._reduce(change.order_id, change.version, change.quantity)
+                self._promote(change.promoted, change.version)
+            case EventAdjusted():
                 self.adjusted = True
-                self._promote(promoted, version)
+                self._promote(change.promoted, change.version)
             case SaleClosed():
                 self.adjusted = True
             case EventInitialized():
@@ -118,19 +118,16 @@ class OrderRows:
             self._move(promotion.order_id, version, "confirmed" if end is None else "offered", end)
 
     def _move(self, order_id: OrderId, version: int, status: str, end: Instant | None = None) -> None:
-        row = self.added.get(order_id)
-        if row is None:
-            update = self._altered(order_id)
+        if (row := self.added.get(order_id)) is not None:
+            row.status, row.expires_at, row.version, row.place = status, end, version, None
+        elif (update := self.altered.get(order_id)) is not None:
             update.status, update.expires_at, update.version = status, end, version
         else:
-            row.status, row.expires_at, row.version, row.place = status, end, version, None
+            self.altered[order_id] = OrderUpdate(version, status, None, end)
 
     def _reduce(self, order_id: OrderId, version: int, quantity: int) -> None:
-        row = self.added.get(order_id) or self._altered(order_id)
+        row = self.added.get(order_id) or self.altered.setdefault(order_id, OrderUpdate(version))
         row.quantity, row.version = quantity, version
-
-    def _altered(self, order_id: OrderId) -> OrderUpdate:
-        return self.altered.setdefault(order_id, OrderUpdate(0))
 
 
 def timestamp(at: Instant) -> str:
