@@ -31,7 +31,7 @@ from pykka._envelope import Envelope
 
 log = logging.getLogger(__name__)
 
-A = TypeVar("A", bound=pykka.Actor)
+A = TypeVar("A", bound="PooledActor")
 
 MESSAGES_PER_TURN = 16
 """How many messages an actor may handle before others get the thread. A message carries a batch."""
@@ -172,11 +172,11 @@ class Inbox:
     def end_turn(self) -> None:
         """Ask for another turn if anything is left, else wait for the next `put`."""
         with self._lock:
-            due = self._due = bool(self._envelopes)
-            if not due:
+            if not self._envelopes:
                 self._envelopes = _EMPTY
-        if due:  # not self._due: a `put` since then has asked by itself
-            self._ask_for_turn()
+                self._due = False
+                return
+        self._ask_for_turn()  # it is still due: no `put` has asked
 
     def _ask_for_turn(self) -> None:
         if self._dispatcher is not None and self._turn is not None:
@@ -191,13 +191,15 @@ class PooledRef(pykka.ActorRef[A]):
 
         Else tell it. Raises pykka.ActorDeadError if it has ended.
         """
-        actor = cast("PooledActor | None", self._actor_weakref())
+        actor = self._actor_weakref()
         if actor is None or not actor.handle_here(message):
             self.tell(message)
 
 
 class PooledActor(pykka.Actor):
     """An actor that runs on a `Dispatcher`. Handlers must not block: they hold a thread of all."""
+
+    actor_inbox: Inbox
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__()
@@ -218,7 +220,7 @@ class PooledActor(pykka.Actor):
 
         Not for Pykka's own messages. Returns whether it was handled.
         """
-        inbox = self._inbox
+        inbox = self.actor_inbox
         if not inbox.begin_turn():  # nor does it, before the actor has begun
             return False
         taken = False
@@ -248,14 +250,10 @@ class PooledActor(pykka.Actor):
         return pykka.ThreadingFuture()
 
     def _start_actor_loop(self) -> None:
-        self._inbox.attach(self._dispatcher, self._take_turn)
-
-    @property
-    def _inbox(self) -> Inbox:
-        return cast("Inbox", self.actor_inbox)
+        self.actor_inbox.attach(self._dispatcher, self._take_turn)
 
     def _take_turn(self) -> None:
-        inbox = self._inbox
+        inbox = self.actor_inbox
         if not self._begun:
             self._begun = True
             self._guarded(self.on_start)

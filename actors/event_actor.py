@@ -175,7 +175,7 @@ class EventActor(PooledActor):
         answers: list[Answered] = []
         try:
             passing("actor.decide", self._lease.event_id)
-            changes = self._end_overdue(inventory, message.now)
+            changes = self._end_overdue(inventory, message.now) if inventory.is_overdue(message.now) else []
             base_version = inventory.version - len(changes)
             for request in message.requests:
                 decision = inventory.handle(request.command, message.now)

@@ -184,7 +184,7 @@ class Inventory:
             self._event_id,
             self._name,
             self._capacity,
-            self.available,
+            self._capacity - orders.taken,
             orders.booked,
             orders.held,
             orders.offered,

@@ -191,7 +191,7 @@ class Bridge:
             if key is not None:
                 self._keep(key, 1)
             request = Request(command, One(future, visit), key)
-            self._submit(self.directory.submit_new, event_id, [request])
+            self._submit(self.directory.submit_new, {event_id: [request]})
         return future
 
     def is_unsettled(self, caller: Caller) -> bool:
@@ -231,22 +231,25 @@ class Bridge:
 
     def _flush(self) -> None:
         tick, self._tick = self._tick, {}
-        for event_id, requests in tick.items():
-            self._submit(self.directory.submit, event_id, requests)
+        self._submit(self.directory.submit, tick)
 
     def _submit(
-        self, submit: Callable[[EventId, Requests], None], event_id: EventId, requests: list[Request]
+        self, submit: Callable[[EventId, Requests], None], asked: dict[EventId, list[Request]]
     ) -> None:
+        """Pass on what was admitted for each event, all of it at one and the same time."""
         deadline = self._loop.time() + self._answer_timeout_s
-        self._waiting.update(dict.fromkeys(requests, deadline))
-        try:
-            decide_by_s = self.directory.monotonic_s() + DECIDE_WITHIN_S
-            submit(event_id, Requests(self._clock(), requests, decide_by_s))
-        except Exception:  # out of memory, say: this event's askers are told so, and the others go on
-            log.exception("event %s could not be asked", event_id)
-            not_asked = NotApplied("the event could not be asked")
-            answers = [Answered(request, not_asked) for request in requests]
-            self._settle([Settled(Lease(event_id), answers)])
+        decide_by_s = self.directory.monotonic_s() + DECIDE_WITHIN_S
+        now, waiting = self._clock(), self._waiting
+        for event_id, requests in asked.items():
+            for request in requests:
+                waiting[request] = deadline
+            try:
+                submit(event_id, Requests(now, requests, decide_by_s))
+            except Exception:  # out of memory, say: this event's askers are told so, and the others go on
+                log.exception("event %s could not be asked", event_id)
+                not_asked = NotApplied("the event could not be asked")
+                answers = [Answered(request, not_asked) for request in requests]
+                self._settle([Settled(Lease(event_id), answers)])
 
     # --- outwards --------------------------------------------------------------------------------
 
@@ -257,13 +260,13 @@ class Bridge:
             (self._loop.call_soon if here else self._loop.call_soon_threadsafe)(self._settle, settled)
 
     def _settle(self, settled: Sequence[Settled]) -> None:
-        idle = not self._due
+        idle, directory, due = not self._due, self.directory, self._due
         for each in settled:
             try:
-                self.directory.settle(each)
+                directory.settle(each)
             except Exception:  # out of memory, say: that is no reason for others to wait
                 log.exception("event %s could not be settled", each.lease.event_id)
-            self._due.extend(zip(each.answers, repeat(each.batch)))
+            due.extend(zip(each.answers, repeat(each.batch)))
         if idle:
             self._answer_some()
 

@@ -74,13 +74,17 @@ class Part:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         """Of entries that follow each other, at least one."""
-        self.lease: Lease = entries[0].lease
-        self.base_version: int = entries[0].base_version
-        self.changes: list[Change] = [change for entry in entries for change in entry.changes]
-        self.answers: list[Answered] = [answered for entry in entries for answered in entry.answers]
-        self.status: EventStatus = entries[-1].status
-        self.next_expiry: Instant | None = entries[-1].next_expiry
-        self.live_orders: int = entries[-1].live_orders
+        first, last = entries[0], entries[-1]
+        self.lease: Lease = first.lease
+        self.base_version: int = first.base_version
+        self.changes: list[Change] = list(first.changes)
+        self.answers: list[Answered] = list(first.answers)
+        if last is not first:
+            self.changes = [change for entry in entries for change in entry.changes]
+            self.answers = [answered for entry in entries for answered in entry.answers]
+        self.status: EventStatus = last.status
+        self.next_expiry: Instant | None = last.next_expiry
+        self.live_orders: int = last.live_orders
 
 
 def prepare(connection: Connection) -> None:

@@ -557,7 +557,7 @@ def here(dispatcher: Dispatcher, told: list[Any] | None = None) -> tuple[Recorde
     """An actor that has begun, and has nothing to do."""
     actor, ref = recorder(dispatcher, told)
     ref.ask("begun", timeout=PATIENCE_S)
-    while actor._inbox._due:  # its turn is not quite over
+    while actor.actor_inbox._due:  # its turn is not quite over
         time.sleep(0.001)
     assert isinstance(ref, PooledRef)
     return actor, ref
