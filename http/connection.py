@@ -135,8 +135,9 @@ class Connection(Roadside):
         if self._request_count != heads:
             self._begun_s = None
             body = self._messages[-1][1]
-            self._coming = None if body.is_eof() else body
-            self.set_out()
+            whole = body.is_eof()
+            self._coming = None if whole else body
+            self.set_out(whole=whole)
         elif data:
             self._heard = True
             if self._coming is not None:  # that was a piece of it

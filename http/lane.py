@@ -13,7 +13,7 @@ event loop.
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextvars import copy_context
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11, RawRequestMessage
@@ -65,22 +65,17 @@ class Lane:
 class Errand:
     """A request on the short way: a little task, that goes on when what it waits for is there."""
 
-    __slots__ = ("_context", "_done", "_loop", "_send")
+    __slots__ = ("_done", "_send")
 
-    def __init__(
-        self,
-        walk: Coroutine[Any, Any, Answer],
-        done: Callable[[Answer | None], None],
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
+    def __init__(self, walk: Coroutine[Any, Any, Answer], done: Callable[[Answer | None], None]) -> None:
         self._send = walk.send
         self._done = done
-        self._loop = loop
-        self._context = copy_context()
 
     def begin(self) -> None:
-        """Go as far as it goes. `done` is called, now or later, with the answer, or with None for none."""
-        self._context.run(self._go_on)
+        """Go as far as it goes, in a context of its own, which whatever it waits for keeps for it. `done` is
+        called, now or later, with the answer, or with None for none.
+        """
+        copy_context().run(self._go_on)
 
     def _go_on(self, _: object = None) -> None:
         try:
@@ -94,10 +89,10 @@ class Errand:
             raise
         else:
             if waited_for is None:  # somebody lets others go first
-                self._loop.call_soon(self._go_on, context=self._context)
+                asyncio.get_running_loop().call_soon(self._go_on)
             else:
                 waited_for._asyncio_future_blocking = False
-                waited_for.add_done_callback(self._go_on, context=self._context)
+                waited_for.add_done_callback(self._go_on)
 
 
 _receive = web.RequestHandler.data_received
@@ -106,16 +101,23 @@ _receive = web.RequestHandler.data_received
 class Roadside(web.RequestHandler):
     """A connection of aiohttp's from which a request may go the short way."""
 
-    __slots__ = ("_lane", "_on_errand")
+    __slots__ = ("_lane",)
 
     def __init__(self, manager: web.Server, lane: Lane | None, **how: Any) -> None:
         super().__init__(manager, **how)
         self._lane = lane
-        self._on_errand = False
 
     def is_idle(self) -> bool:
-        """Whether it waits for a request."""
-        return self._waiter is not None and not self._waiter.done() and not self._on_errand
+        """Whether it waits for a request. Its task does, too, while one is on the short way."""
+        waiter = self._waiter
+        return waiter is not None and not waiter.done() and self._current_request is None
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on with what was held up. aiohttp calls this when a body ends and when it is read, and has its
+        parser look for what it has kept back, although as a rule that is nothing: 3 % of a booking.
+        """
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def parse(self, data: bytes) -> None:
         """Take in what has come, as aiohttp does, but leave its task asleep. To be followed by `set_out`."""
@@ -125,27 +127,21 @@ class Roadside(web.RequestHandler):
         finally:
             self._waiter = waiter
 
-    def set_out(self) -> None:
-        """Send a new request on its way: the short one, if it is the only one, and may."""
-        if self._on_errand or not self._messages:
-            return  # those that wait are looked at when the errand is over
-        message, body = self._messages[0]
-        if (
-            self._lane is not None
-            and len(self._messages) == 1
-            and isinstance(message, RawRequestMessage)
-            and body.is_eof()
-            and self.is_idle()
-            and not self._paused
-        ):
-            found = self._lane.find(message)
+    def set_out(self, *, whole: bool) -> None:
+        """Send what has come on its way: the short one, if it is one request, `whole`, and may."""
+        if not self.is_idle():
+            return  # it is looked at when what is under way is over
+        messages = self._messages
+        if whole and len(messages) == 1 and self._lane is not None and not self._paused:
+            message, body = messages[0]
+            found = self._lane.find(message) if isinstance(message, RawRequestMessage) else None
             if found is not None:
-                self._messages.clear()
+                messages.clear()
                 self._begin(message, body, *found)
                 return
         self._wake()
 
-    def _begin(self, message: RawRequestMessage, body: Any, walk: Walk, named: dict[str, str]) -> None:
+    def _begin(self, message: Any, body: Any, walk: Walk, named: dict[str, str]) -> None:
         manager, parser, make_request = self._manager, self._parser, self._request_factory
         if manager is None or parser is None or make_request is None:  # the connection is lost
             return
@@ -153,20 +149,21 @@ class Roadside(web.RequestHandler):
         manager.requests_count += 1
         no_writer: Any = None  # the answer goes out as it is
         task: Any = self._task_handler
-        request = cast("web.Request", make_request(message, body, self, no_writer, task))
-        request._match_info = cast("Any", named)
-        self._on_errand = self._request_in_progress = True
+        request: Any = make_request(message, body, self, no_writer, task)
+        request._match_info = named
+        self._request_in_progress = True
         self._current_request = request
-        Errand(walk(request), self._come_back, self._loop).begin()
+        Errand(walk(request), self._come_back).begin()
 
     def _come_back(self, answer: Answer | None) -> None:
-        self._on_errand = self._request_in_progress = False
+        self._request_in_progress = False
         self._current_request = None
         if self._handler_waiter is not None and not self._handler_waiter.done():  # a shutdown waits for us
             self._handler_waiter.set_result(None)
-        if self.transport is None:
+        transport = self.transport
+        if transport is None:
             return
-        if not self._say(answer) or self._close:
+        if not self._say(answer, transport) or self._close:
             self.force_close()
             return
         self._keepalive = True
@@ -176,11 +173,11 @@ class Roadside(web.RequestHandler):
         if self._messages:
             self._wake()
 
-    def _say(self, answer: Answer | None) -> bool:
-        if self.transport is None or not isinstance(answer, Said):
+    def _say(self, answer: Answer | None, transport: asyncio.Transport) -> bool:
+        if not isinstance(answer, Said):
             return False
         try:
-            self.transport.write(answer.sent())
+            transport.write(answer.sent())
         except Exception:  # whatever is wrong with it, nobody may be kept waiting for it
             self.log_exception("an answer could not be sent")
             return False
@@ -188,7 +185,7 @@ class Roadside(web.RequestHandler):
 
     def _process_keepalive(self) -> None:
         """A connection is kept for so long when it is idle; the time begins at the answer."""
-        if self._on_errand:
+        if self._current_request is not None:
             self._keepalive_handle = None
         else:
             super()._process_keepalive()

@@ -96,7 +96,7 @@ class Sent:
         self.answers: list[Answer | None] = []
 
     def begin(self, walk: Coroutine[Any, Any, Answer]) -> None:
-        Errand(walk, self.answers.append, asyncio.get_running_loop()).begin()
+        Errand(walk, self.answers.append).begin()
 
     async def answer(self) -> Answer | None:
         async with asyncio.timeout(10):
