@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from boxoffice.actors.principals import Scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """One call. It takes one of these `scopes`, whatever else it takes; without any, anybody may make it."""
+    """One call. It takes one of these `scopes`, whatever else it takes; without any, anybody may make it.
+
+    There is one of each, so they are compared by identity, for each request.
+    """
 
     name: str
     method: str

@@ -5,7 +5,7 @@ a key, whatever is final is recorded before it is answered: most of it by the jo
 on the event loop.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import ParamSpec, TypeVar
 
 from boxoffice.actors.messages import (
@@ -44,9 +44,12 @@ class Desk:
         self._reading = reading
         self._replies = replies
 
-    def ask(self, event_id: EventId, command: Command, key: Key | None = None) -> Awaitable[Answer]:
+    async def ask(self, event_id: EventId, command: Command, key: Key | None = None) -> Answer:
         """The answer to a command, true for good."""
-        return self.answer(event_id, command, self.hand_in(event_id, command, key), key)
+        answer = await self._bridge.submit(event_id, command, key)
+        if type(answer) in _NOT_WHOLE:
+            answer = await self._whole(event_id, command, answer, key)
+        return answer
 
     def hand_in(self, event_id: EventId, command: Command, key: Key | None = None) -> Asked:
         """Hand a command in, to be followed by `answer`: many can be, before any is answered."""
@@ -55,9 +58,7 @@ class Desk:
     async def answer(self, event_id: EventId, command: Command, asked: Asked, key: Key | None) -> Answer:
         """The answer to a command that was handed in."""
         answer = await asked
-        if type(answer) not in _NOT_WHOLE:
-            return answer
-        return await self._whole(event_id, command, answer, key)
+        return await self._whole(event_id, command, answer, key) if type(answer) in _NOT_WHOLE else answer
 
     def hand_in_all(
         self, event_id: EventId, commands: Sequence[Command], keys: Sequence[Key | None]

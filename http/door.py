@@ -87,7 +87,8 @@ class Door:
 
     def guard(self, call: Call, handler: Handler) -> Walk:
         """The handler of a call, for whoever is let in."""
-        observe, is_due = self._figures.observe, self._journalist.is_due
+        name, observe, is_due = call.name, self._figures.observe, self._journalist.is_due
+        scopes = () if self._access.is_public(call) else call.scopes
 
         async def guarded(request: web.Request) -> Said | web.StreamResponse:
             begun_s = perf_counter()
@@ -96,6 +97,8 @@ class Door:
             response: Said | web.StreamResponse
             try:
                 self._let_in(call, request, visit)
+                if scopes:
+                    visit.require(scopes)
                 response = await handler(request)
             except ProblemError as problem:
                 response = problem.said(visit.request_id)
@@ -107,7 +110,7 @@ class Door:
                 complete(response, visit)
             duration_s = (visit.answered_s or perf_counter()) - begun_s
             status = response.status
-            observe(call.name, status, duration_s)
+            observe(name, status, duration_s)
             if is_due(status):
                 self._note(call, request, status, duration_s, visit)
             return response
@@ -123,15 +126,13 @@ class Door:
         return self.guard(UNKNOWN, handle)
 
     def _let_in(self, call: Call, request: web.Request, visit: Visit) -> None:
-        """Raises ProblemError 401, 403 or 429."""
+        """Find out who it is. Raises ProblemError 401 or 429."""
         if self._cors.origins:
             visit.more.update(self._cors.headers(request))
         try:
             visit.principal = self._access.principal(request, call)
         finally:
             self._count(request, visit)  # guessing counts, too
-        if call.scopes and not self._access.is_public(call):
-            visit.require(call.scopes)
 
     def _count(self, request: web.Request, visit: Visit) -> None:
         principal = visit.principal

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from boxoffice.actors.messages import Adjust, Answer
-from boxoffice.actors.values import EventId
+from boxoffice.actors.values import CustomerId, EventId
 from boxoffice.http import wire
 from boxoffice.http.answers import reply_to
 from boxoffice.http.commands import COMMANDS, INITIALIZE, command_of, initialize_of
@@ -42,16 +42,17 @@ class Handlers:
 
         async def handle(request: web.Request) -> Said:
             body = reader.read(await read_json(request))
-            event_id, command = command_of(body, current().customer)
+            asker = current().customer
+            event_id, command = command_of(body, asker)
             if isinstance(command, Adjust):
                 command = msgspec.structs.replace(command, if_version=if_match(request))
             key = key_of(request, body)
             if key is None:
-                return _said(event_id, await self._desk.ask(event_id, command))
+                return _said(event_id, await self._desk.ask(event_id, command), asker)
             async with self._keys.claim(key) as answered:
                 if answered:
-                    return _said(event_id, answered[0], REPLAYED)
-                return _said(event_id, await self._desk.ask(event_id, command, key))
+                    return _said(event_id, answered[0], asker, REPLAYED)
+                return _said(event_id, await self._desk.ask(event_id, command, key), asker)
 
         return handle
 
@@ -64,7 +65,7 @@ class Handlers:
             return _said(*await self._desk.initialize(command, None))
         async with self._keys.claim(key) as answered:
             if answered:
-                return _said(EventId(0), answered[0], REPLAYED)
+                return _said(EventId(0), answered[0], None, REPLAYED)
             return _said(*await self._desk.initialize(command, key))
 
 
@@ -113,9 +114,14 @@ def _too_large(request: web.BaseRequest) -> ProblemError:
     return ProblemError("body_too_large", f"A body may have {request.client_max_size} bytes.")
 
 
-def _said(event_id: EventId, answer: Answer, headers: Mapping[str, str] | None = None) -> Said:
+def _said(
+    event_id: EventId,
+    answer: Answer,
+    asker: CustomerId | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Said:
     try:
-        reply = reply_to(event_id, answer, current().customer)
+        reply = reply_to(event_id, answer, asker)
     except ProblemError as problem:
         if headers is not None:
             problem.headers = {**(problem.headers or {}), **headers}

@@ -53,16 +53,19 @@ class Said:
         """What goes over the wire, to a client of HTTP/1.1 whose connection stays open. Raises ValueError for
         a header with a line break, which would be several, or with what else aiohttp refuses.
         """
-        status, body = self.status, self.body
-        head = f"{_STATUS_LINE[status]}{_OF_ALL}X-Request-ID: {self.request_id}\r\nDate: {_date()}\r\n"
-        if status not in _WITHOUT_BODY:
-            head += f"Content-Type: {self.content_type}\r\nContent-Length: {len(body)}\r\n"
-        if self.headers:
-            lines = [f"{name}: {value}" for name, value in self.headers.items()]
-            if _UNWANTED.search("".join(lines)):
-                raise ValueError("a header has a control character")
-            head += "\r\n".join(lines) + "\r\n"
-        return f"{head}\r\n".encode() + body
+        body = self.body
+        of_body = f"Content-Type: {self.content_type}\r\nContent-Length: {len(body)}\r\n"
+        head = (
+            f"{_STATUS_LINE[self.status]}{_OF_ALL}X-Request-ID: {self.request_id}\r\nDate: {_date()}\r\n"
+            f"{'' if self.status in _WITHOUT_BODY else of_body}{self._own() if self.headers else ''}\r\n"
+        )
+        return head.encode() + body
+
+    def _own(self) -> str:
+        lines = [f"{name}: {value}" for name, value in self.headers.items()]
+        if _UNWANTED.search("".join(lines)):
+            raise ValueError("a header has a control character")
+        return "\r\n".join(lines) + "\r\n"
 
     def response(self) -> web.Response:
         """The same as aiohttp's."""
