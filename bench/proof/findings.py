@@ -42,8 +42,8 @@ LOOKED_AT = {
 """What each of them counts."""
 
 
-class Check(msgspec.Struct):
-    """One thing that was looked at."""
+class Check(msgspec.Struct, frozen=True, rename="camel"):
+    """One thing that was looked at. Its fields are those of `--json`, too."""
 
     name: str
     looked_at: int = 0

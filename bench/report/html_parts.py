@@ -6,8 +6,9 @@ Called by `as_html.py`.
 from collections.abc import Iterable
 from html import escape
 
+from boxoffice.bench.proof.findings import Check
 from boxoffice.bench.report.figures import measured, milliseconds, number, status, words
-from boxoffice.bench.report.results import Call, Checked, Results
+from boxoffice.bench.report.results import Call, Results
 from boxoffice.bench.report.table import hardware, software
 from boxoffice.bench.report.words import unclear, verdict, what_it_hides, what_ran, whose_server
 
@@ -174,7 +175,7 @@ def _audit(results: Results) -> str:
     return _panel("The audit", f'<ul class="list">{items}</ul>{hint}')
 
 
-def _check(check: Checked) -> str:
+def _check(check: Check) -> str:
     state, mark = MARKS[None if check.skipped else check.ok]
     looked_at = f"{number(check.looked_at)} {check.counts}".rstrip()
     said = check.skipped or (looked_at if check.ok else f"{number(check.broken)} broken, of {looked_at}")

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from boxoffice.bench.proof.findings import Check
+
 # --- while it runs -------------------------------------------------------------------------------
 
 
@@ -94,28 +96,10 @@ class Point(_Reported, frozen=True, kw_only=True):
     max: float | None = None
 
 
-class Checked(_Reported, frozen=True, kw_only=True):
-    """One thing that the audit looked at."""
-
-    name: str
-    looked_at: int
-    broken: int
-    examples: list[str] = []
-    skipped: str | None = None
-    """Why it was not looked at, or that there was nothing to look at."""
-    counts: str = ""
-    """What `looked_at` counts."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether it holds, as far as anybody looked."""
-        return not self.broken
-
-
 class Audit(_Reported, frozen=True, kw_only=True):
     """Whether what was answered is true."""
 
-    checks: list[Checked]
+    checks: list[Check]
     unknown: int = 0
     """Requests whose outcome nobody was told: there was no answer, or a 504."""
     unknown_applied: int = 0

@@ -10,8 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from boxoffice.bench.proof.findings import Check
 from boxoffice.bench.report.figures import measured, milliseconds, number, printable, status, words
-from boxoffice.bench.report.results import Audit, Call, Checked, Machine, Results
+from boxoffice.bench.report.results import Audit, Call, Machine, Results
 from boxoffice.bench.report.words import unclear, verdict, what_it_hides, what_ran, whose_server
 
 WIDTH_MAX = 80
@@ -136,7 +137,7 @@ def _audit(audit: Audit | None, ticks: Ticks) -> Iterator[RenderableType]:
         yield Text(said)
 
 
-def _looked_at(check: Checked) -> Text:
+def _looked_at(check: Check) -> Text:
     if check.skipped:
         return Text(printable(check.skipped), "dim")
     looked_at = f"{number(check.looked_at)} {printable(check.counts)}".rstrip()
@@ -145,7 +146,7 @@ def _looked_at(check: Checked) -> Text:
     return Text(f"{number(check.broken)} broken, of {looked_at}", "bold red")
 
 
-def _examples(check: Checked) -> Iterator[str]:
+def _examples(check: Check) -> Iterator[str]:
     shown = check.examples[:EXAMPLES_MAX]
     yield from map(printable, shown)
     if shown and (more := check.broken - len(shown)) > 0:
