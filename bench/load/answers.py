@@ -55,13 +55,15 @@ class Reader:
     def __init__(self) -> None:
         self.answer: Answer | None = None
         self.stays = False
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
         self._until_end = False
 
     def feed(self, data: bytes) -> None:
         """More of it. Raises BadAnswerError, also when more comes than was asked for."""
+        if self._parser is None:
+            raise BadAnswerError("more came than was asked for")
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -89,7 +91,7 @@ class Reader:
     def on_headers_complete(self) -> None:
         """A body without a length goes on until the server closes."""
         self._until_end = (
-            self._parser.get_status_code() >= 200
+            self._status >= 200
             and b"content-length" not in self._headers
             and b"transfer-encoding" not in self._headers
         )
@@ -100,12 +102,16 @@ class Reader:
 
     def on_message_complete(self) -> None:
         """The answer is there, unless it is a 1xx: then another follows."""
-        if self._parser.get_status_code() >= 200:
+        if self._parser is not None and self._status >= 200:
             self._complete(stays=self._parser.should_keep_alive())
+
+    @property
+    def _status(self) -> int:
+        return 0 if self._parser is None else int(self._parser.get_status_code())
 
     def _complete(self, *, stays: bool) -> None:
         headers = self._headers
         retry_after_s = _seconds(headers[b"retry-after"]) if b"retry-after" in headers else None
         replayed = headers.get(b"idempotent-replayed", b"").strip().lower() == b"true"
-        status = self._parser.get_status_code()
-        self.answer, self.stays = Answer(status, b"".join(self._body), retry_after_s, replayed), stays
+        self.answer, self.stays = Answer(self._status, b"".join(self._body), retry_after_s, replayed), stays
+        self._parser, self._body = None, []  # it holds us: 300 KB of a batch would stay, 5 MB a second

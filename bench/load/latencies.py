@@ -2,7 +2,8 @@
 
 All are encoded by one histogram, from equally many buckets: a histogram has 190 KB and refers to itself, and
 for each number of buckets its encoder makes a type, which does, too. They would stay until the garbage
-collector comes, which a worker hardly ever lets happen (3.4 MB/s and 60 KB/s, seen in `churn`). On a worker's event loop.
+collector comes, which a worker hardly ever lets happen (3.4 MB/s and 60 KB/s, seen in `churn`). On a worker's
+event loop.
 """
 
 from hdrh.histogram import HdrHistogram

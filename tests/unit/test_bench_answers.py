@@ -1,5 +1,8 @@
 """How the load tester reads answers: at one glance where that is possible, and the same by httptools."""
 
+import gc
+import weakref
+
 import pytest
 
 from boxoffice.bench.load.answers import BadAnswerError, Reader, whole
@@ -43,6 +46,21 @@ IN_OTHER_WAYS = {
     NO_CONTENT: (Answer(204), True),
     NOT_MODIFIED: (Answer(304), True),
 }
+
+
+def test_a_reader_is_gone_with_its_answer_without_the_garbage_collector() -> None:
+    """Which hardly ever comes in a worker; the answer to a batch has 300 KB."""
+    gc.disable()
+    try:
+        reader = Reader()
+        reader.feed(CHUNKED[:60])
+        reader.feed(CHUNKED[60:])
+        assert reader.answer == Answer(200, b"{}")
+        is_there = weakref.ref(reader)
+        del reader
+        assert is_there() is None
+    finally:
+        gc.enable()
 
 
 def outcome(reader: Reader) -> tuple[Answer | None, bool]:
