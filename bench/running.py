@@ -97,6 +97,7 @@ class Test:
             proof = await self._prove(target, plan, crew.ledgers, live)
         if proof is not None:
             proof.checks = [*proof.checks, *found.checks]
+            proof.undone = found.undone or proof.undone
         return sum_up(
             run, self._totals, loaded.lasted_s, proof=proof, thresholds=self._wanted.thresholds,
             extra={"load_generator_busy_percent": round(100 * loaded.busy, 1), **found.figures},
@@ -131,11 +132,15 @@ class Test:
         live.enter(Phase.WAITING)
 
     async def _prove(self, target: Target, plan: Plan, ledgers: Sequence[Path], live: Live) -> Proof | None:
-        """None if it is not wanted, or not any more."""
-        if not self._wanted.audit or self.audit_interrupted:
+        """None if it is not wanted any more."""
+        if self.audit_interrupted:
             return None
+
+        def progress(what: str, done: int, of: int) -> None:
+            live.progress(done, of, what)
+
         proving = self._proving = asyncio.create_task(
-            prove(target, plan.event_ids, ledgers, lambda what, done, of: live.progress(done, of, what))
+            prove(target, plan.event_ids, ledgers, progress, answers_only=not self._wanted.audit)
         )
         try:
             await asyncio.wait([proving])
@@ -173,7 +178,7 @@ async def look_at(target: Target) -> str | None:
     except ValueError:
         return None  # no box office of ours, maybe one that is to be compared with it
     except OSError as error:
-        raise LoadError(f"nobody answers at {target.url}: {reason(error)}") from error
+        raise LoadError(str(error)) from error
     if status == 503:
         raise LoadError(f"{target.url} is not ready: {body.get('detail', '')}")
     try:
@@ -181,12 +186,6 @@ async def look_at(target: Target) -> str | None:
         return str(document["info"]["version"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
-
-
-def reason(error: OSError) -> str:
-    """Why, without what urllib wraps around it."""
-    inner = getattr(error, "reason", error)
-    return str(getattr(inner, "strerror", None) or inner)
 
 
 def check_files(options: Options) -> None:

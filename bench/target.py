@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import ssl
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+
+ANSWER_S = 30.0
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -32,8 +35,8 @@ class Target(msgspec.Struct, frozen=True):
         return {"Content-Type": "application/json", **who}
 
     async def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """Make one call; its status and its JSON. Raises OSError when nobody answers within 30 s, and
-        ValueError when what is answered is no JSON.
+        """Make one call; its status and its JSON. Raises OSError, in words for people, when nobody answers
+        within 30 s, and ValueError when what is answered is no JSON.
         """
         return await asyncio.to_thread(self._call, method, path, body)
 
@@ -41,13 +44,46 @@ class Target(msgspec.Struct, frozen=True):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, self.headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with _OPENER.open(request, timeout=ANSWER_S) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
+                if (elsewhere := error.headers.get("Location")) and error.code in MOVED:
+                    raise OSError(f"{self.url} sends its callers on to {elsewhere}: load that") from error
                 return error.code, json.load(error)
-        except HTTPException as error:
-            raise OSError(f"what answers speaks no HTTP: {error!r}") from error
+        except (OSError, HTTPException) as error:
+            raise OSError(self._why(getattr(error, "reason", error))) from error
+
+    def _why(self, error: object) -> str:
+        """Why there was no answer, in words."""
+        match error:
+            case ssl.SSLCertVerificationError():
+                return f"{self.url} is not trusted: {error.verify_message}"
+            case ssl.SSLError() if error.reason in NO_TLS:
+                return f"what answers at {self.url} does not speak TLS: try http:// instead of https://"
+            case BadStatusLine() if not isinstance(error, RemoteDisconnected):
+                return f"what answers at {self.url} does not speak HTTP: try https:// if it speaks TLS"
+            case TimeoutError():
+                return f"nobody answers at {self.url} within {ANSWER_S:.0f} s"
+            case OSError():
+                return f"nobody answers at {self.url}: {error.strerror or error}"
+            case _:
+                return f"what answers at {self.url} does not speak HTTP: {error!r}"
+
+
+NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF_WHILE_READING", "HTTP_REQUEST")
+MOVED = (301, 302, 303, 307, 308)
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """The load goes to one server, and so does what is asked before it."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Nowhere else."""
+
+
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _StayHere)
+"""As the load goes, too: through no proxy."""
 
 
 def target_at(url: str, key: str | None) -> Target:

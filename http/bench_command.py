@@ -105,7 +105,7 @@ class BenchSettings:
     """File for the results as one HTML page with charts, which needs no other file."""
 
     skip_audit: Annotated[bool, Parameter(group=_REPORT, negative="", show_default=False)] = False
-    """Do not compare the answers with what the server has stored."""
+    """Do not compare the answers with what the server has stored, only with each other."""
 
 
 bench = App(name="bench", exit_on_error=False)

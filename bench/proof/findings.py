@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+LEFT_OUT = "the audit was left out"
+"""Why a check was not made that takes the server, if nobody wanted it."""
+
 EXAMPLES_MAX = 5
 """Violations that a check shows; the others are counted."""
 
@@ -75,6 +78,8 @@ class Proof(msgspec.Struct):
     seconds: float = 0.0
     undone: str | None = None
     """Why something could not be looked at that should have been; None if nothing stood in the way."""
+    answers_only: bool = False
+    """Nobody asked the server: answers were compared with each other alone."""
 
     @property
     def ok(self) -> bool:

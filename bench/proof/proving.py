@@ -24,7 +24,7 @@ from boxoffice.bench.proof.keys import settle
 from boxoffice.bench.proof.requests import DONE, PASSED, REFUSED, UNKNOWN, Records, Requests
 from boxoffice.bench.proof.said import Said
 from boxoffice.bench.proof.sale import initialized
-from boxoffice.bench.proof.times import Known, look_at_times
+from boxoffice.bench.proof.times import Known, look_at_times, look_at_versions
 from boxoffice.bench.proof.without_log import OrdersProof
 
 BY_THE_SERVER = (THERE, SOLD, FIRST, RULES, ASKED, NO_EFFECT, TRUE, STATUS)
@@ -70,6 +70,7 @@ def prove_event(
     look_at_times(requests, known, records, findings)
     outcome.unknown = len(requests.rows(UNKNOWN))
     if asker is None:
+        look_at_versions(requests, records, findings)
         return outcome
     try:
         if with_log:

@@ -6,6 +6,7 @@ repeats were made one request.
 
 from array import array
 from bisect import bisect_left
+from itertools import pairwise
 
 from boxoffice.bench.proof.findings import IN_ORDER, Findings
 from boxoffice.bench.proof.requests import DONE, LOOK, REFUSED, Records, Requests
@@ -45,3 +46,14 @@ def look_at_times(requests: Requests, known: Known, records: Records, findings: 
             findings.found(IN_ORDER, f"{what} it was sent")
         else:
             findings.found(IN_ORDER, "")
+
+
+def look_at_versions(requests: Requests, records: Records, findings: Findings) -> None:
+    """Each version is one request's own: what the log shows of this, answers show without it, too."""
+    versions = requests.versions
+    done = sorted(requests.rows(DONE), key=versions.__getitem__)
+    for one, other in pairwise(done):
+        if versions[one] == versions[other]:
+            told = records[requests.numbers[one]], records[requests.numbers[other]]
+            what = f"{told[0]} and {told[1]} were both told that version {versions[one]} is theirs"
+            findings.found(IN_ORDER, what)

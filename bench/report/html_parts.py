@@ -10,7 +10,15 @@ from boxoffice.bench.proof.findings import Check
 from boxoffice.bench.report.figures import measured, milliseconds, number, status, words
 from boxoffice.bench.report.results import Call, Results
 from boxoffice.bench.report.table import hardware, software
-from boxoffice.bench.report.words import unclear, verdict, what_it_hides, what_ran, whose_server
+from boxoffice.bench.report.words import (
+    checks_shown,
+    left_out,
+    unclear,
+    verdict,
+    what_it_hides,
+    what_ran,
+    whose_server,
+)
 
 MARKS = {True: ("true", "✓"), False: ("false", "✗"), None: ("unknown", "-")}
 EXAMPLES_MAX = 5
@@ -169,9 +177,9 @@ def _audit(results: Results) -> str:
             "The audit",
             '<p class="faint">It was left out: nobody has looked whether the answers are true.</p>',
         )
-    items = "".join(_check(each) for each in audit.checks)
-    said = unclear(audit)
-    hint = f'<p class="hint">{said}.</p>' if said else ""
+    items = "".join(_check(each) for each in checks_shown(audit))
+    said = [f"{each.removesuffix('.')}." for each in (unclear(audit), left_out(audit)) if each]
+    hint = f'<p class="hint">{escape(" ".join(said))}</p>' if said else ""
     return _panel("The audit", f'<ul class="list">{items}</ul>{hint}')
 
 

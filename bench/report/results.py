@@ -106,6 +106,8 @@ class Audit(_Reported, frozen=True, kw_only=True):
     """Those of them that had an effect all the same."""
     undone: str | None = None
     """Why something could not be looked at that should have been; None if nothing stood in the way."""
+    answers_only: bool = False
+    """It was left out but for what takes no server: whether the answers agree with each other."""
 
     @property
     def ok(self) -> bool:
@@ -180,7 +182,7 @@ class Results(_Reported, frozen=True, kw_only=True):
     """By name, the most frequent first."""
     series: list[Point]
     audit: Audit | None = None
-    """None: it was left out."""
+    """None: it was ended before it was done."""
     thresholds: list[Judged] = []
     extra: dict[str, float] = {}
     """What the scenario adds, and how busy the load generator was."""

@@ -139,6 +139,7 @@ def _audit(proof: Proof) -> Audit:
         unknown=proof.unknown,
         unknown_applied=proof.unknown_applied,
         undone=proof.undone,
+        answers_only=proof.answers_only,
     )
 
 

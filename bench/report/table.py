@@ -13,7 +13,15 @@ from rich.text import Text
 from boxoffice.bench.proof.findings import Check
 from boxoffice.bench.report.figures import measured, milliseconds, number, printable, status, words
 from boxoffice.bench.report.results import Audit, Call, Machine, Results
-from boxoffice.bench.report.words import unclear, verdict, what_it_hides, what_ran, whose_server
+from boxoffice.bench.report.words import (
+    checks_shown,
+    left_out,
+    unclear,
+    verdict,
+    what_it_hides,
+    what_ran,
+    whose_server,
+)
 
 WIDTH_MAX = 80
 EXAMPLES_MAX = 5
@@ -126,15 +134,14 @@ def _audit(audit: Audit | None, ticks: Ticks) -> Iterator[RenderableType]:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, overflow="ellipsis")
-    for check in audit.checks:
+    for check in checks_shown(audit):
         mark, style = ticks[None if check.skipped else check.ok]
         grid.add_row(Text(mark, style), Text(printable(check.name)), _looked_at(check))
     yield grid
     for check in (each for each in audit.checks if not each.ok):
         yield Padding(Text(f"{printable(check.name)}:", "bold red"), (1, 0, 0, 3))
         yield from (Padding(Text(line, "red"), (0, 0, 0, 3)) for line in _examples(check))
-    if said := unclear(audit):
-        yield Text(said)
+    yield from (Text(said) for said in (unclear(audit), left_out(audit)) if said)
 
 
 def _looked_at(check: Check) -> Text:

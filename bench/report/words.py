@@ -1,5 +1,6 @@
 """What every report says in sentences: how it was asked, what that hides, and what came of it. Pure."""
 
+from boxoffice.bench.proof.findings import LEFT_OUT, Check
 from boxoffice.bench.report.figures import many, number, seconds
 from boxoffice.bench.report.results import Audit, Results, Run
 
@@ -41,10 +42,24 @@ def unclear(audit: Audit) -> str:
     """What became of the requests whose outcome nobody was told; empty if there were none."""
     if not audit.unknown:
         return ""
+    if audit.answers_only:
+        return f"{many(audit.unknown, 'request')} with no clear answer; nobody has looked what became of them"
     effect = f"{number(audit.unknown_applied)} of them with effect"
     if audit.undone is not None:
         effect = "and not all of them could be looked up"
     return f"{many(audit.unknown, 'request')} with no clear answer, {effect}"
+
+
+def checks_shown(audit: Audit) -> list[Check]:
+    """All checks, but for those that were left out on purpose: one sentence says so of all of them."""
+    return [check for check in audit.checks if check.skipped != LEFT_OUT]
+
+
+def left_out(audit: Audit) -> str:
+    """That sentence; empty if nothing was."""
+    if not audit.answers_only:
+        return ""
+    return "The audit was left out: nobody has looked whether what is stored is what was answered."
 
 
 def verdict(results: Results) -> tuple[bool | None, str]:
@@ -60,6 +75,8 @@ def verdict(results: Results) -> tuple[bool | None, str]:
         return None, "Nobody has looked whether the answers are true: the audit was left out."
     if audit.undone is not None:
         return False, f"Not all could be audited: {audit.undone}."
+    if audit.answers_only:
+        return None, "The answers agree with each other; what is stored was not looked at."
     if not any(each.looked_at for each in audit.checks):
         return None, "The audit had nothing to look at."
     return True, "Every answer that was checked is true."

@@ -25,6 +25,8 @@ class Found(msgspec.Struct, frozen=True):
     """For the report's `extra`; their names end in their units, and thresholds may name them."""
     checks: list[Check]
     """For the proof."""
+    undone: str | None = None
+    """Why not everything could be looked at; None if nothing stood in the way."""
 
 
 class Companion(Protocol):

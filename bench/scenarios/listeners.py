@@ -32,6 +32,9 @@ SETTLE_S = 15.0
 ONE_IN = 100
 """Of so many, one more who never reads."""
 
+OF_THE_END = ("final_after_ms", "listeners_final")
+"""Figures that nobody can tell without the newest version."""
+
 NEWEST = "listeners end on the newest version"
 
 
@@ -90,9 +93,8 @@ class Watching:
             )
 
     async def found(self, begin_s: float, end_s: float, ledgers: Sequence[Path]) -> Found:
-        """What they saw between these two times, and whether all have the newest version now.
-
-        Raises LoadError when the event cannot be looked at.
+        """What they saw between these two times, and whether all have the newest version now. Where the event
+        cannot be looked at any more, that is left open.
         """
         try:
             return await self._found(begin_s, end_s, ledgers)
@@ -101,11 +103,14 @@ class Watching:
 
     async def _found(self, begin_s: float, end_s: float, ledgers: Sequence[Path]) -> Found:
         answered = await asyncio.to_thread(_read, ledgers)
-        version = await _version(self._target, self._event_id)
-        settled = await self._process.ask("settle", version=version, within_s=self._settle_s)
-        stale = await self._process.stale(answered.by_version(version), begin_s, end_s)
+        version, gone = await self._version()
+        within_s = self._settle_s if gone is None else 0.0
+        settled = await self._process.ask("settle", version=version, within_s=within_s)
+        last = version if gone is None else settled["newest"]
+        stale = await self._process.stale(answered.by_version(last), begin_s, end_s)
         stalled = await self._process.ask("idle")
-        newest = await _version(self._target, self._event_id)
+        newest, gone_now = await self._version()
+        gone = gone or gone_now
         figures = {
             **self._seen(stale, end_s - begin_s),
             "final_after_ms": max(0.0, settled["last_s"] - answered.last_s) * 1_000,
@@ -115,7 +120,22 @@ class Watching:
             "stalled": self._stalled,
             **_closed("stalled", {how: many for how, many in stalled.items() if how != "kept"}),
         }
-        return Found(figures, [_check(settled, version, newest)])
+        if gone is None:
+            return Found(figures, [_check(settled, version, newest)])
+        for name in OF_THE_END:
+            del figures[name]
+        return Found(figures, [_unfinished(settled, gone)], gone)
+
+    async def _version(self) -> tuple[int, str | None]:
+        """What the event shows; or 0, and why it shows nothing."""
+        path = f"/status/{self._event_id}"
+        try:
+            status, body = await call(self._target, "GET", path, None)
+        except LoadError as error:
+            return 0, f"the server is gone: {error}"
+        if status != 200:
+            return 0, f"the event cannot be looked at any more: GET {path} was answered {status}"
+        return int(body["version"]), None
 
     def _seen(self, stale: dict[str, Any], seconds: float) -> dict[str, float]:
         p50, p99 = stale["staleness_s"]
@@ -143,6 +163,12 @@ def _check(settled: dict[str, Any], version: int, newest: int) -> Check:
     return Check(NEWEST, settled["of"], len(examples), examples[:EXAMPLES_MAX], None, "listeners")
 
 
+def _unfinished(settled: dict[str, Any], why: str) -> Check:
+    """Nobody knows which version is the newest; but what no server may send can have been sent before."""
+    examples = [f"was sent {what}" for what, many in settled["breaches"].items() for _ in range(many)]
+    return Check(NEWEST, 0, len(examples), examples[:EXAMPLES_MAX], why, "listeners")
+
+
 def _closed(whose: str, ended: dict[str, int]) -> dict[str, float]:
     """How many are not there any more, and by which close code or otherwise."""
     by_reason = {f"{whose}_closed_{how}": many for how, many in ended.items()}
@@ -158,14 +184,6 @@ def _read(ledgers: Sequence[Path]) -> Answered:
                 if 200 <= line.status < 300:
                     answered.note(line.body, line.answered_s)
     return answered
-
-
-async def _version(target: Target, event_id: str) -> int:
-    """What the event shows. Raises LoadError if it does not."""
-    status, body = await call(target, "GET", f"/status/{event_id}", None)
-    if status != 200:
-        raise LoadError(f"GET /status/{event_id} was answered {status}")
-    return int(body["version"])
 
 
 def _in_words(ended: dict[str, int]) -> str:

@@ -26,10 +26,11 @@ AT_ONCE = 6
 NO_EVENT = "9223372036854775807"
 """An event that there is not: the last that a server would make."""
 
-_TRIALS: dict[str, tuple[str, str, object]] = {
-    "sell": ("POST", "/book", {"eventId": NO_EVENT, "userId": "load-test"}),
-    "read": ("GET", f"/status/{NO_EVENT}", None),
+_TRIALS: dict[str, tuple[str, str, str, object]] = {
+    "sell": ("book", "POST", "/book", {"eventId": NO_EVENT, "userId": "load-test"}),
+    "read": ("look at an event", "GET", f"/status/{NO_EVENT}", None),
 }
+"""By scope: what it allows, and a call that shows it."""
 
 
 def tickets_in(options: Options) -> int:
@@ -49,7 +50,7 @@ async def make_events(target: Target, events: Sequence[dict[str, object]]) -> li
     """Make these events, each the body of an `/initialize`; their ids in this order. Raises LoadError."""
     if len(events) == 1:
         status, body = await call(target, "POST", "/initialize", events[0])
-        return [_event_id(target, status, body)]
+        return [_event_id(target, "POST /initialize", status, body)]
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def make(part: Sequence[dict[str, object]]) -> list[str]:
@@ -57,8 +58,8 @@ async def make_events(target: Target, events: Sequence[dict[str, object]]) -> li
             commands = [{"do": "initialize", **event} for event in part]
             status, body = await call(target, "POST", "/batch", {"commands": commands})
         if status != 200:
-            raise _refused(target, "make events", "organise", status, body)
-        return [_event_id(target, each["status"], each["body"]) for each in body["results"]]
+            raise _refused(target, "make events", "POST /batch", "organise", status, body)
+        return [_event_id(target, "POST /batch", each["status"], each["body"]) for each in body["results"]]
 
     parts = [events[at : at + BATCH] for at in range(0, len(events), BATCH)]
     return [event_id for made in await asyncio.gather(*map(make, parts)) for event_id in made]
@@ -67,10 +68,10 @@ async def make_events(target: Target, events: Sequence[dict[str, object]]) -> li
 async def require(target: Target, *scopes: str) -> None:
     """See that the caller may do what these scopes allow, without changing anything. Raises LoadError."""
     for scope in scopes:
-        method, path, body = _TRIALS[scope]
+        what, method, path, body = _TRIALS[scope]
         status, answer = await call(target, method, path, body)
         if status != 404 or answer.get("code") != "event_not_found":
-            raise _refused(target, f"ask {method} {path}", scope, status, answer)
+            raise _refused(target, what, f"{method} {path}", scope, status, answer)
 
 
 async def call(target: Target, method: str, path: str, body: object) -> tuple[int, dict[str, Any]]:
@@ -78,34 +79,50 @@ async def call(target: Target, method: str, path: str, body: object) -> tuple[in
     try:
         status, answer = await target.call(method, path, body)
     except OSError as error:
-        raise LoadError(f"nobody answers at {target.url}: {error}") from error
+        raise LoadError(str(error)) from error
     except ValueError as error:
-        raise LoadError(f"what answers at {target.url} is no box office: no JSON at {path}") from error
+        raise _no_box_office(target, f"{method} {path}", "with something that is no JSON") from error
     if not isinstance(answer, dict):
-        raise LoadError(f"what answers at {target.url} is no box office: no object at {path}")
+        raise _no_box_office(target, f"{method} {path}", "with JSON that is no object")
     return status, answer
 
 
-def _event_id(target: Target, status: int, body: dict[str, Any]) -> str:
+def _event_id(target: Target, asked: str, status: int, body: dict[str, Any]) -> str:
     if status != 201:
-        raise _refused(target, "make an event", "organise", status, body)
+        raise _refused(target, "make an event", asked, "organise", status, body)
     return str(body["eventId"])
 
 
-def _refused(target: Target, what: str, scope: str, status: int, body: dict[str, Any]) -> LoadError:
-    """In words: what could not be done, and what helps."""
+def _refused(
+    target: Target, what: str, asked: str, scope: str, status: int, body: dict[str, Any]
+) -> LoadError:
+    """In words: what could not be done by asking this, and what helps."""
     code, detail = body.get("code", ""), body.get("detail", "")
     match status:
         case 401 if target.key is None:
-            return LoadError(f"{target.url} wants an API key to {what}: give one with the scope `{scope}`")
+            return LoadError(
+                f"{target.url} wants an API key: put one with the scopes `organise`, `sell` and `read` into "
+                "BOXOFFICE_API_KEY"
+            )
         case 401:
             return LoadError(f"{target.url} does not know this API key, or not any more")
-        case 403:
+        case 403 if code:
             return LoadError(f"the API key may not {what}: it needs the scope `{scope}`")
+        case 429 if target.key is None:
+            return LoadError(
+                f"{target.url} limits how often an address may ask (429): put an API key that has no rate "
+                "limit into BOXOFFICE_API_KEY"
+            )
         case 429:
-            return LoadError(f"could not {what}: the API key has a rate limit; load with one that has none")
+            return LoadError(
+                "the API key has a rate limit, and more is asked (429): load with one that has none"
+            )
         case _ if not code:
-            return LoadError(f"what answers at {target.url} is no box office: {status} when asked to {what}")
+            return _no_box_office(target, asked, f"with {status}, as none would")
         case _:
             wrong = "".join(f" {each['pointer']}: {each['detail']}." for each in body.get("errors", ()))
-            return LoadError(f"could not {what}: {status} {code}: {detail}{wrong}")
+            return LoadError(f"{target.url} would not {what}: {status} {code}: {detail}{wrong}")
+
+
+def _no_box_office(target: Target, asked: str, how: str) -> LoadError:
+    return LoadError(f"what answers at {target.url} is no box office: it answered {asked} {how}")

@@ -169,6 +169,37 @@ def test_a_server_that_is_gone_for_good_is_not_taken_for_one_that_told_the_truth
     assert test.results["audit"]["undone"]
 
 
+def test_listeners_of_a_server_that_is_gone_have_seen_what_they_have_seen(
+    own_server: Server, folder: Path
+) -> None:
+    many = ("--scenario", "listeners", "--listeners", "20", "--connections", "4")
+    test = Bench(folder, own_server.url, *many, "--seconds", "6", "--warm-up", "0", "--skip-audit")
+    test.wait_for("bookings/s")  # in a line that comes every few seconds
+    own_server.kill()
+    code, out = test.end()
+    assert code == 1, test.said + out
+    assert "Not all could be audited: the server is gone: nobody answers at" in " ".join(out.split())
+    results = test.results
+    assert results["calls"]["book"]["byStatus"]["201"] > 0
+    assert results["extra"]["listenersClosed"] == results["extra"]["listeners"] == 20
+    assert results["extra"]["stalenessP99Ms"] > 0
+
+
+def test_without_the_audit_answers_are_compared_with_each_other_all_the_same(
+    own_server: Server, folder: Path
+) -> None:
+    own_server.restart()
+    code, out, test = bench(folder, own_server.url, "--scenario", "rush", *SHORT, "--skip-audit")
+    assert code == 0, test.said + out
+    audit = test.results["audit"]
+    assert audit["answersOnly"]
+    looked_at = {each["name"]: each["lookedAt"] for each in audit["checks"] if not each["skipped"]}
+    assert set(looked_at) == {"one key, one effect", "answers are in the order of time"}
+    assert all(looked_at.values())
+    assert "nothing is oversold" not in out
+    assert out.splitlines()[-1].startswith("- The answers agree with each other")
+
+
 # --- on a server of its own ----------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ The bad ones are servers of a test's own that show one status and tell listeners
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -150,6 +151,22 @@ async def test_a_server_may_close_and_it_is_counted_by_its_code() -> None:
     assert only(found).broken == 0
     assert found.figures["listeners_closed_1013"] == found.figures["listeners_closed"] == 3
     assert found.figures["listeners_final"] == 0
+
+
+async def test_what_was_seen_of_a_server_that_is_gone_is_told_and_the_end_left_open() -> None:
+    bad, options = Bad(), Options(scenario="listeners", listeners=3)
+    async with contextlib.AsyncExitStack() as stack:
+        async with bad.open() as target:
+            there = await stack.enter_async_context(Listeners().companion(target, Plan(["1"]), options))
+            bad.told.set_result(([3], None))
+            await asyncio.sleep(0.2)  # for it to arrive
+        found = await there.found(time.monotonic() - 1, time.monotonic(), [])
+    assert str(found.undone).startswith("the server is gone: nobody answers at http://127.0.0.1:")
+    assert only(found).skipped == found.undone
+    assert only(found).examples == ["was sent an older version after a newer one"] * 3
+    assert found.figures["listeners_closed"] == 3
+    assert found.figures["messages_per_s"] > 0
+    assert "listeners_final" not in found.figures
 
 
 async def come_in(target: Target) -> None:

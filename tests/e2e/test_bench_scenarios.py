@@ -228,8 +228,8 @@ async def no_load(target: Target, **options: object) -> str:
     [
         ("hot", (READ, SELL), "may not make an event: it needs the scope `organise`"),
         ("spread", (READ, SELL), "may not make an event: it needs the scope `organise`"),
-        ("spread", (READ,), "may not ask POST /book: it needs the scope `sell`"),
-        ("batch", (ORGANISE,), "may not ask POST /book: it needs the scope `sell`"),
+        ("spread", (READ,), "may not book: it needs the scope `sell`"),
+        ("batch", (ORGANISE,), "may not book: it needs the scope `sell`"),
         ("churn", (SELL, ORGANISE), "it needs the scope `read`"),
         ("rush", (SELL, ORGANISE), "it needs the scope `read`"),
     ],

@@ -151,7 +151,7 @@ class Story:
             "version": self.changes[-1]["version"], "closedAt": None, **self.shown,
         }  # fmt: skip
 
-    async def prove(self, folder: Path, *, own: bool = True) -> Proof:
+    async def prove(self, folder: Path, *, own: bool = True, answers_only: bool = False) -> Proof:
         """Write the ledger, open the box office, and have it proved."""
         ledger = Ledger(folder / "ledger")
         for ask, answer, sent_s, answered_s in self.told:
@@ -163,7 +163,8 @@ class Story:
         events = [EVENT, *self._others] if own else []
         async with TestServer(self._app()) as server:
             target = Target(str(server.make_url("")).rstrip("/"), data_dir=self.data_dir)
-            return await prove(target, events, [folder / "ledger"], self.progress)
+            ledgers = [folder / "ledger"]
+            return await prove(target, events, ledgers, self.progress, answers_only=answers_only)
 
     @property
     def _others(self) -> list[str]:

@@ -13,6 +13,7 @@ from boxoffice.bench.proof.findings import (
     FIRST,
     IN_ORDER,
     KEYS,
+    LEFT_OUT,
     NO_EFFECT,
     RULES,
     SOLD,
@@ -110,6 +111,37 @@ async def test_without_the_scope_to_read_the_status_is_not_compared(tmp_path: Pa
     assert vacuous(proof) == {STATUS}
     assert "403" in str(named(proof)[STATUS].skipped)
     assert proof.undone is None
+
+
+# --- without the server --------------------------------------------------------------------------
+
+
+async def test_without_the_server_answers_are_held_against_each_other(tmp_path: Path) -> None:
+    story = honest()
+    proof = await story.prove(tmp_path, answers_only=True)
+    assert (broken(proof), proof.undone, story.asked) == (NOTHING, None, {})
+    looked_at = {check.name: check.looked_at for check in proof.checks if not check.skipped}
+    assert looked_at == {KEYS: 1, IN_ORDER: 11}
+    assert named(proof)[SOLD].skipped == LEFT_OUT
+
+
+async def test_without_the_server_it_is_noticed_what_answers_say_of_each_other(tmp_path: Path) -> None:
+    story = Story(tickets=9)
+    first = story.book("ann", key="k")
+    story.book("bob")
+    story.tell("book", {"e": EVENT, "u": "ann", "q": 1}, 201, first, key="k")
+    story.tell("book", {"e": EVENT, "u": "eve", "q": 1}, 201, first)
+    found = broken(await story.prove(tmp_path, answers_only=True))
+    assert "was done 2 times" in found[KEYS]
+    assert "was told version 2, and somebody had been told 3 before" in found[IN_ORDER]
+
+
+async def test_without_the_server_nobody_gets_what_is_anothers(tmp_path: Path) -> None:
+    story = Story(tickets=9)
+    first = story.book("ann")
+    story.tell("book", {"e": EVENT, "u": "eve", "q": 1}, 201, first, sent_s=100.0)
+    found = broken(await story.prove(tmp_path, answers_only=True))
+    assert "were both told that version 2 is theirs" in found[IN_ORDER]
 
 
 # --- what cannot be read -------------------------------------------------------------------------

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from boxoffice.bench.proof.findings import CHECKS, Check, Proof
+from boxoffice.bench.proof.findings import CHECKS, LEFT_OUT, Check, Proof
+from boxoffice.bench.report.as_html import as_html
 from boxoffice.bench.report.results import Results
 from boxoffice.bench.report.table import show
 from boxoffice.bench.report.thresholds import parse
@@ -133,6 +134,22 @@ def test_a_run_without_an_audit_says_that_nobody_looked() -> None:
     text = printed(results(busy(2), 2.0, proof=None, thresholds=[]))
     assert "left out" in text
     assert text.splitlines()[-1].startswith("- Nobody has looked whether the answers are true")
+
+
+def test_an_audit_that_was_left_out_shows_what_was_looked_at_without_it() -> None:
+    checks = [
+        Check("nothing is oversold", skipped=LEFT_OUT),
+        Check("answers are in the order of time", 40, counts="answers"),
+    ]
+    proof = Proof(checks, unknown=2, answers_only=True)
+    text = printed(results(busy(2), 2.0, proof=proof, thresholds=[]))
+    assert line(text, "✓  answers are in the order of time")
+    assert "oversold" not in text
+    assert "2 requests with no clear answer; nobody has looked what became of them" in text
+    assert "The audit was left out" in text
+    assert text.splitlines()[-1].startswith("- The answers agree with each other; what is stored")
+    page = as_html(results(busy(2), 2.0, proof=proof, thresholds=[]))
+    assert "The audit was left out: nobody has looked" in page
 
 
 def test_thresholds_stand_with_what_was_measured(whole: Results) -> None:
