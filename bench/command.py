@@ -12,7 +12,7 @@ from boxoffice.bench.report.as_json import ReportError, as_json, check_writable,
 from boxoffice.bench.report.results import Results
 from boxoffice.bench.report.table import show
 from boxoffice.bench.report.thresholds import ThresholdError, parse
-from boxoffice.bench.running import Test, Wanted, check_files
+from boxoffice.bench.running import BUSY, Test, Wanted, check_files, figures_of
 from boxoffice.bench.scenarios.scenario import LoadError
 from boxoffice.bench.target import target_at
 
@@ -58,7 +58,8 @@ def run(command: Command, out: Console, console: Console) -> int:
 def wanted(command: Command) -> Wanted:
     """All that can be wrong with what was asked for is found before anything is done. Raises LoadError."""
     try:
-        thresholds = [parse(text) for text in command.fail_if]
+        figures = figures_of(command.options.scenario)
+        thresholds = [parse(text, figures) for text in command.fail_if]
         for where in (command.json, command.html):
             if where is not None:
                 check_writable(where)
@@ -83,7 +84,7 @@ def report(command: Command, results: Results, out: Console) -> None:
 
 def remarks(results: Results) -> Iterator[str]:
     """What whoever reads the figures should know of how they came about."""
-    busy, processes = results.extra["load_generator_busy_percent"], results.run.options["processes"]
+    busy, processes = results.extra[BUSY], results.run.options["processes"]
     if busy >= BUSY_PERCENT:
         yield (
             f"the load generator was busy for {busy:.0f} % of the time, and may be what limits the rate: "

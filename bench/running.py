@@ -35,6 +35,8 @@ from boxoffice.bench.scenarios.companion import Accompanied, Companion, Found
 from boxoffice.bench.scenarios.scenario import LoadError, Plan
 from boxoffice.bench.target import Target
 
+BUSY = "load_generator_busy_percent"
+
 SPARE_FILES = 200
 """Open files that a worker needs beside its connections."""
 
@@ -100,7 +102,7 @@ class Test:
             proof.undone = found.undone or proof.undone
         return sum_up(
             run, self._totals, loaded.lasted_s, proof=proof, thresholds=self._wanted.thresholds,
-            extra={"load_generator_busy_percent": round(100 * loaded.busy, 1), **found.figures},
+            extra={BUSY: round(100 * loaded.busy, 1), **found.figures},
             ended_early=crew.stopped,
         )  # fmt: skip
 
@@ -186,6 +188,12 @@ async def look_at(target: Target) -> str | None:
         return str(document["info"]["version"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
+
+
+def figures_of(scenario: str) -> tuple[str, ...]:
+    """What a load test of this scenario also measures, and a threshold may name."""
+    chosen = SCENARIOS[scenario]
+    return (BUSY, *(chosen.figures if isinstance(chosen, Accompanied) else ()))
 
 
 def check_files(options: Options) -> None:

@@ -95,8 +95,9 @@ class BenchSettings:
     other users of this machine can read the flags."""
 
     fail_if: Annotated[tuple[str, ...], Parameter(group=_REPORT, negative="", show_default=False)] = ()
-    """Exit with 2 if this is so: "p99>50ms", "errors>0", "rate<5000", "book.p99.9>=1s"; may be given several
-    times."""
+    """Exit with 2 if this is so: "p99>50ms", "errors>0", "rate<5000", "book.p99.9>=1s", or a figure of the
+    scenario, "staleness_p99>200ms"; may be given several times. A lost connection has no latency: ask for
+    "errors>0", too."""
 
     json: Annotated[str | None, _report_file] = None
     """File for the results as JSON; - is standard output."""

@@ -33,11 +33,6 @@ def many(count: float, noun: str) -> str:
     return f"{number(count)} {noun if count == 1 else noun + 's'}"
 
 
-def status(code: int) -> str:
-    """As it stands in a table; 0 is no answer."""
-    return str(code) if code else "no answer"
-
-
 def measured(value: float | None, unit: str) -> str:
     """What a threshold was held against."""
     if value is None:

@@ -7,16 +7,18 @@ from collections.abc import Iterable
 from html import escape
 
 from boxoffice.bench.proof.findings import Check
-from boxoffice.bench.report.figures import measured, milliseconds, number, status, words
+from boxoffice.bench.report.figures import measured, milliseconds, number, words
 from boxoffice.bench.report.results import Call, Results
 from boxoffice.bench.report.table import hardware, software
 from boxoffice.bench.report.words import (
+    answers,
     checks_shown,
     left_out,
     unclear,
     verdict,
     what_it_hides,
     what_ran,
+    what_thresholds_hide,
     whose_server,
 )
 
@@ -164,10 +166,10 @@ def _calls(results: Results) -> str:
 def _row(name: str, call: Call) -> str:
     ms = call.latency_ms
     latencies = (milliseconds(each) for each in (ms.p50, ms.p90, ms.p99, ms.p999, ms.max))
-    answers = " · ".join(f"{status(code)}: {number(count)}" for code, count in call.by_status.items())
+    said = " · ".join(f"{what}: {number(count)}" for what, count in answers(call))
     errors = f"<td{' class=bad' if call.errors else ''}>{number(call.errors)}</td>"
     plain = "".join(f"<td>{each}</td>" for each in (number(call.count), number(call.rate), *latencies))
-    return f'<th scope="row">{escape(name)}</th>{plain}{errors}<td>{answers}</td>'
+    return f'<th scope="row">{escape(name)}</th>{plain}{errors}<td>{said}</td>'
 
 
 def _audit(results: Results) -> str:
@@ -204,7 +206,9 @@ def _thresholds(results: Results) -> str:
         f'<span class="faint">{escape(measured(each.value, each.unit))}</span></p></li>'
         for each in results.thresholds
     )
-    return _panel("It fails if", f'<ul class="list">{items}</ul>')
+    said = what_thresholds_hide(results)
+    hint = f'<p class="hint">{escape(said)}</p>' if said else ""
+    return _panel("It fails if", f'<ul class="list">{items}</ul>{hint}')
 
 
 def _errors(results: Results) -> str:

@@ -71,6 +71,8 @@ class Call(_Reported, frozen=True, kw_only=True):
     good: int
     """Bookings, or whatever the scenario counts, that succeeded."""
     errors: int
+    lost: int = 0
+    """Requests whose connection was lost, or could not be made: they have no latency."""
     latency_ms: Latency
     by_status: dict[int, int]
     """0: no answer."""

@@ -53,7 +53,7 @@ def sum_up(
         errors=_by_number(every.failed),
         series=points(totals.series, lasted_s),
         audit=None if proof is None else _audit(proof),
-        thresholds=[judge(each, totals, lasted_s) for each in thresholds],
+        thresholds=[judge(each, totals, lasted_s, extra) for each in thresholds],
         extra={name: round(value, 3) for name, value in (extra or {}).items()},
     )
 
@@ -118,6 +118,7 @@ def _call(tally: Tally, lasted_s: float) -> Call:
         rate=_rate(tally.count, lasted_s),
         good=tally.good,
         errors=tally.errors,
+        lost=max(0, tally.count - tally.latencies.count),
         latency_ms=latency(tally.latencies),
         by_status=dict(sorted(tally.statuses.items())),
         failed=_by_number(tally.failed),

@@ -11,15 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from boxoffice.bench.proof.findings import Check
-from boxoffice.bench.report.figures import measured, milliseconds, number, printable, status, words
+from boxoffice.bench.report.figures import measured, milliseconds, number, printable, words
 from boxoffice.bench.report.results import Audit, Call, Machine, Results
 from boxoffice.bench.report.words import (
+    answers,
     checks_shown,
     left_out,
     unclear,
     verdict,
     what_it_hides,
     what_ran,
+    what_thresholds_hide,
     whose_server,
 )
 
@@ -108,7 +110,7 @@ def _call(name: str, call: Call) -> Iterator[Text]:
 
 def _answers(results: Results) -> Iterator[Text]:
     for name, call in results.calls.items():
-        statuses = "   ".join(f"{status(code)}: {number(count)}" for code, count in call.by_status.items())
+        statuses = "   ".join(f"{what}: {number(count)}" for what, count in answers(call))
         yield Text(f"{printable(name)}   {statuses}")
 
 
@@ -169,6 +171,8 @@ def _thresholds(results: Results, ticks: Ticks) -> Iterator[RenderableType]:
         said = f"{measured(each.value, each.unit)}{': failed' if each.failed else ''}"
         grid.add_row(Text(mark, style), Text(each.threshold), Text(said, "red" if each.failed else ""))
     yield grid
+    if said := what_thresholds_hide(results):
+        yield Text(said, "yellow")
 
 
 def _machine(results: Results) -> Iterator[Text]:

@@ -1,4 +1,7 @@
-"""When a run is to fail: `p99>50ms`, `book.p99 > 20ms`, `errors>1%`, `rate<5000`.
+"""When a run is to fail: `p99>50ms`, `book.p99 > 20ms`, `errors>1%`, `rate<5000`, `staleness_p99>200ms`.
+
+The last is a figure that is also measured by one scenario, by its name in the table or in JSON; its unit may
+be left out, as a part of the name or behind the number.
 
 Read before the run, so that a slip of the pen does not cost one, and judged at its end. What could not be
 measured has failed: a threshold on a call that nobody made proves nothing.
@@ -6,7 +9,7 @@ measured has failed: a threshold on a call that nobody made proves nothing.
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 
@@ -14,9 +17,8 @@ from boxoffice.bench.report.results import Judged
 from boxoffice.bench.report.totals import Tally, Totals
 
 ALLOWED = (
-    "a latency (p50, p90, p99, p99.9 or any other percentile, max) with ms, s or us; errors or not-sent as a "
-    "number or with %; rate or good per second; then >, >=, < or <=; before all of it the name of a call and "
-    "a dot, if it is about one: 'p99>50ms', 'book.p99.9>=1s', 'errors>1%', 'rate<5000'"
+    "Write it like 'p99>50ms', 'book.p99.9>=1s', 'errors>1%' or 'rate<5000'. Measured are every percentile "
+    "and max, of which lost connections are no part; errors, of which they are; not-sent, rate and good"
 )
 IN_MS = {"us": 0.001, "µs": 0.001, "ms": 1.0, "s": 1_000.0}
 COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -51,33 +53,75 @@ class Threshold(msgspec.Struct, frozen=True):
     limit: float
     unit: str
     """ms, %, or nothing; the limit is in it."""
+    is_figure: bool = False
+    """Whether `metric` is one of those that are also measured."""
 
 
-def parse(text: str) -> Threshold:
-    """Read one. Raises ThresholdError."""
+def parse(text: str, figures: Collection[str] = ()) -> Threshold:
+    """Read one; `figures` are those that are also measured. Raises ThresholdError."""
+    try:
+        return _parsed(text, figures)
+    except _WrongError as error:
+        also = f", and here {', '.join(figures)}" if figures else ""
+        said = f"The threshold '{text}' cannot be understood: {error}. {ALLOWED}{also}."
+        raise ThresholdError(said) from None
+
+
+class _WrongError(Exception):
+    """What is wrong with one."""
+
+
+def _parsed(text: str, figures: Collection[str]) -> Threshold:
     if (whole := _WHOLE.fullmatch(text)) is None:
-        raise _wrong(text, "it is not something, a comparison and a number")
-    if (left := _LEFT.fullmatch(whole["left"])) is None:
-        raise _wrong(text, f"'{whole['left']}' is nothing that is measured")
-    call, metric, limit, unit = left["call"], left["metric"], float(whole["number"]), whole["unit"]
+        raise _WrongError("it is not something, a comparison and a number")
+    name, than, limit, unit = whole["left"], whole["than"], float(whole["number"]), whole["unit"]
+    if (figure := _figure(name, unit, figures)) is not None:
+        factor, unit = _unit_of_figure(figure, unit)
+        return Threshold(text.strip(), None, figure, than, limit * factor, unit, is_figure=True)
+    if (left := _LEFT.fullmatch(name)) is None:
+        raise _WrongError(f"'{name}' is nothing that is measured")
+    call, metric = left["call"], left["metric"]
     if call and metric == "not-sent":
-        raise _wrong(text, "what was not sent is counted for all calls together")
+        raise _WrongError("what was not sent is counted for all calls together")
     if metric in PLAIN:
         if unit not in (("", "%") if metric in ("errors", "not-sent") else ("",)):
-            raise _wrong(text, f"'{unit}' is no unit of {metric}")
-        return Threshold(text.strip(), call, metric, whole["than"], limit, unit)
+            raise _WrongError(f"'{unit}' is no unit of {metric}")
+        return Threshold(text.strip(), call, metric, than, limit, unit)
     if unit not in IN_MS:
-        raise _wrong(text, f"'{unit}' is no unit of time" if unit else "the unit of time is missing")
+        raise _WrongError(f"'{unit}' is no unit of time" if unit else "the unit of time is missing")
     if metric != "max" and not float(metric[1:]):
-        raise _wrong(text, "nothing is faster than 0 percent")
-    return Threshold(text.strip(), call, metric, whole["than"], limit * IN_MS[unit], "ms")
+        raise _WrongError("nothing is faster than 0 percent")
+    return Threshold(text.strip(), call, metric, than, limit * IN_MS[unit], "ms")
 
 
-def judge(threshold: Threshold, totals: Totals, lasted_s: float) -> Judged:
-    """What was measured, and whether the run has failed by it."""
-    value = _value(threshold, totals, lasted_s)
+def _figure(name: str, unit: str, figures: Collection[str]) -> str | None:
+    """Which of them is meant, as the table has its name, or JSON, or without its unit if that follows."""
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[- ]", "_", name).lower()
+    ends = ["", "_ms"] if unit in IN_MS else ["", "_percent"] if unit == "%" else [""]
+    return next((plain + end for end in ends if plain + end in figures), None)
+
+
+def _unit_of_figure(figure: str, unit: str) -> tuple[float, str]:
+    """By what the number is to be multiplied, and the unit that this makes."""
+    own = "ms" if figure.endswith("_ms") else "%" if figure.endswith("_percent") else ""
+    if unit in ("", own):
+        return 1.0, own
+    if own != "ms" or unit not in IN_MS:
+        raise _WrongError(f"'{unit}' is no unit of {figure}")
+    return IN_MS[unit], own
+
+
+def judge(
+    threshold: Threshold, totals: Totals, lasted_s: float, figures: Mapping[str, float] | None = None
+) -> Judged:
+    """What was measured, and whether the run has failed by it. `figures`: what was also measured."""
+    if threshold.is_figure:
+        value = (figures or {}).get(threshold.metric)
+    else:
+        value = _value(threshold, totals, lasted_s)
     failed = value is None or COMPARE[threshold.than](value, threshold.limit)
-    unit = threshold.unit or ("" if threshold.metric in ("errors", "not-sent") else "/s")
+    is_rate = threshold.metric in ("rate", "good") or threshold.metric.endswith("_per_s")
+    unit = threshold.unit or ("/s" if is_rate else "")
     return Judged(threshold=threshold.text, value=value, unit=unit, failed=failed)
 
 
@@ -105,7 +149,3 @@ def _share(part: int, whole: int, unit: str) -> float | None:
     if unit != "%":
         return float(part)
     return 100 * part / whole if whole else None
-
-
-def _wrong(text: str, why: str) -> ThresholdError:
-    return ThresholdError(f"The threshold '{text}' cannot be understood: {why}. Allowed is {ALLOWED}.")

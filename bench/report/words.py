@@ -2,7 +2,7 @@
 
 from boxoffice.bench.proof.findings import LEFT_OUT, Check
 from boxoffice.bench.report.figures import many, number, seconds
-from boxoffice.bench.report.results import Audit, Results, Run
+from boxoffice.bench.report.results import Audit, Call, Results, Run
 
 CLOSED_HIDES = (
     "A closed loop stops asking while the server stalls, so its latencies leave that wait out "
@@ -36,6 +36,25 @@ def whose_server(run: Run) -> str:
     version = f"boxoffice {run.server_version}" if run.server_version else ""
     more = ", ".join(each for each in (version, whose) if each)
     return f"{run.url} ({more})" if more else run.url
+
+
+def answers(call: Call) -> list[tuple[str, int]]:
+    """How many were answered how; who was not has given up, or lost the connection."""
+    here = {str(code): count for code, count in call.by_status.items() if code}
+    gave_up = call.by_status.get(0, 0) - call.lost
+    others = {"gave up": gave_up, "connection lost": call.lost}
+    return [*((name, count) for name, count in others.items() if count > 0), *here.items()]
+
+
+def what_thresholds_hide(results: Results) -> str:
+    """That some requests have no latency, where that alone was asked for; empty if there are none."""
+    asked = results.thresholds
+    if not results.all.lost or not any(each.unit == "ms" for each in asked):
+        return ""
+    if any("errors" in each.threshold for each in asked):
+        return ""
+    lost = many(results.all.lost, "request")
+    return f'{lost} lost the connection and so have no latency: --fail-if "errors>0" sees them.'
 
 
 def unclear(audit: Audit) -> str:

@@ -22,7 +22,7 @@ class Found(msgspec.Struct, frozen=True):
     """What a companion has to report."""
 
     figures: dict[str, float]
-    """For the report's `extra`; their names end in their units, and thresholds may name them."""
+    """For the report's `extra`; their names end in their units."""
     checks: list[Check]
     """For the proof."""
     undone: str | None = None
@@ -40,7 +40,9 @@ class Companion(Protocol):
 
 @runtime_checkable
 class Accompanied(Protocol):
-    """A scenario that has a companion."""
+    """A scenario that has a companion. `figures`: those that it finds and thresholds may name."""
+
+    figures: Sequence[str]
 
     def companion(
         self, target: Target, plan: Plan, options: Options

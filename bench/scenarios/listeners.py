@@ -32,6 +32,19 @@ SETTLE_S = 15.0
 ONE_IN = 100
 """Of so many, one more who never reads."""
 
+FIGURES = (
+    "messages_per_s",
+    "messages_per_listener_per_s",
+    *(f"staleness_{name}_ms" for name in ("p50", "p99", "max")),
+    *(f"lag_{name}_ms" for name in ("p50", "p99", "max")),
+    "final_after_ms",
+    "listeners",
+    "listeners_final",
+    "listeners_closed",
+    "stalled",
+    "stalled_closed",
+)
+
 OF_THE_END = ("final_after_ms", "listeners_final")
 """Figures that nobody can tell without the newest version."""
 
@@ -43,6 +56,7 @@ class Listeners:
 
     name = "listeners"
     counted = "bookings"
+    figures = FIGURES
 
     def __init__(self, settle_s: float = SETTLE_S) -> None:
         self._hot = Hot()

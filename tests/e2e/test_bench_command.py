@@ -293,6 +293,7 @@ def test_what_is_no_box_office_is_told(folder: Path) -> None:
     [
         (("ftp://tickets",), "is not the URL of a server"),
         (("--fail-if", "p99 is low"), "cannot be understood"),
+        (("--fail-if", "staleness_p99>1s"), "and here load_generator_busy_percent."),
         (("--html", "/nowhere/at/all.html"), "cannot be written"),
         (("--connections", "1000000"), "open files"),
     ],

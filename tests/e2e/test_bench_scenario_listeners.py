@@ -66,6 +66,7 @@ async def test_all_who_listen_end_on_the_newest_version(server: Server, tmp_path
     figures = found.figures
     assert figures["listeners"] == figures["listeners_final"] == 200
     assert figures["stalled"] == 2
+    assert set(scenario.figures) == set(figures)
     assert figures["listeners_closed"] == figures["stalled_closed"] == 0
     assert figures["messages_per_s"] > 0
     assert 0 <= figures["staleness_p50_ms"] <= figures["staleness_p99_ms"] <= figures["staleness_max_ms"]
@@ -204,7 +205,8 @@ async def test_the_process_is_gone_when_nobody_needs_it() -> None:
 
 def test_the_command_reports_what_they_saw_and_counts_it_among_the_proof(server: Server) -> None:
     many = ("--listeners", "100", "--connections", "8", "--seconds", "1", "--warm-up", "0.2")
-    ended = run("bench", server.url, "--scenario", "listeners", *many, "--json=-")
+    fails = ("--fail-if", "staleness_p99>10s", "--fail-if", "listeners_closed>0")
+    ended = run("bench", server.url, "--scenario", "listeners", *many, "--json=-", *fails)
     assert ended.code == 0, ended.err
     results = json.loads(ended.out)
     extra = results["extra"]

@@ -32,7 +32,7 @@ def test_the_names_are_those_that_were_promised(found: Results) -> None:
         "version", "serverVersion", "machine", "durability",
     }  # fmt: skip
     assert set(said["run"]["machine"]) == {"cores", "model", "memoryGb", "kernel", "python", "versions"}
-    call = {"count", "rate", "good", "errors", "latencyMs", "byStatus", "failed", "distribution"}
+    call = {"count", "rate", "good", "errors", "lost", "latencyMs", "byStatus", "failed", "distribution"}
     assert set(said["all"]) == set(said["calls"]["book"]) == call
     assert set(said["all"]["latencyMs"]) == {"p50", "p90", "p99", "p999", "max"}
     assert set(said["all"]["distribution"][0]) == {"percentile", "ms"}

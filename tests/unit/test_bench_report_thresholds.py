@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from boxoffice.bench.report.results import Judged
 from boxoffice.bench.report.thresholds import Threshold, ThresholdError, judge, parse
-from tests.support.made_up_run import counts, snapshot, totals
+from boxoffice.bench.report.words import answers, what_thresholds_hide
+from tests.support.made_up_run import busy, counts, results, snapshot, totals
 
 METRICS = ["p50", "p90", "p95", "p99", "p99.9", "max"]
 IN_MS = {"us": 0.001, "ms": 1.0, "s": 1_000.0}
@@ -85,8 +86,53 @@ def test_anything_else_is_refused_in_one_way(text: str) -> None:
 def test_what_is_wrong_is_said_and_what_is_allowed(text: str, why: str) -> None:
     with pytest.raises(ThresholdError) as raised:
         parse(text)
-    assert f": {why}. Allowed is a latency (" in str(raised.value)
+    assert f": {why}. Write it like 'p99>50ms'" in str(raised.value)
     assert "errors>1%" in str(raised.value)
+
+
+FIGURES = ("messages_per_s", "staleness_p99_ms", "load_generator_busy_percent")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("staleness_p99_ms>50", ("staleness_p99_ms", 50, "ms")),
+        ("staleness_p99_ms > 50us", ("staleness_p99_ms", 0.05, "ms")),
+        ("staleness_p99>2s", ("staleness_p99_ms", 2_000, "ms")),
+        ("staleness-p99>2ms", ("staleness_p99_ms", 2, "ms")),
+        ("staleness p99 ms>2", ("staleness_p99_ms", 2, "ms")),
+        ("stalenessP99Ms>2", ("staleness_p99_ms", 2, "ms")),
+        ("messagesPerS>2", ("messages_per_s", 2, "")),
+        ("load_generator_busy>90%", ("load_generator_busy_percent", 90, "%")),
+        ("load_generator_busy_percent>90", ("load_generator_busy_percent", 90, "%")),
+    ],
+)
+def test_what_is_also_measured_is_understood_by_its_name(text: str, meant: tuple[str, float, str]) -> None:
+    found = parse(text, FIGURES)
+    assert (found.metric, found.limit, found.unit) == meant
+    assert found.is_figure
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("staleness_p98_ms>2", "'staleness_p98_ms' is nothing that is measured"),
+        ("staleness_p99>2", "'staleness_p99' is nothing that is measured"),
+        ("staleness_p99_ms>2%", "'%' is no unit of staleness_p99_ms"),
+        ("messages_per_s>2ms", "'ms' is no unit of messages_per_s"),
+        ("book.messages_per_s>2", "'book.messages_per_s' is nothing that is measured"),
+    ],
+)
+def test_what_is_not_also_measured_is_refused_with_what_is(text: str, why: str) -> None:
+    with pytest.raises(ThresholdError) as raised:
+        parse(text, FIGURES)
+    assert f": {why}. " in str(raised.value)
+    assert str(raised.value).endswith(f"rate and good, and here {', '.join(FIGURES)}.")
+
+
+def test_a_figure_of_another_scenario_is_refused() -> None:
+    with pytest.raises(ThresholdError, match="nothing that is measured"):
+        parse("staleness_p99>2ms")
 
 
 # --- judging -------------------------------------------------------------------------------------
@@ -163,3 +209,25 @@ def test_times_that_nobody_told_fail_too() -> None:
     lost = totals([snapshot(1.0, {"book": counts([], answers={0: 2}, failed={"no answer": 2})})])
     assert judge(parse("p99>1s"), lost, 1.0).failed
     assert not judge(parse("errors>2"), lost, 1.0).failed
+
+
+def test_what_was_also_measured_is_judged() -> None:
+    seen = {"staleness_p99_ms": 60.0, "messages_per_s": 1_000.0}
+    late, few = parse("staleness_p99>50ms", FIGURES), parse("messages_per_s<1000", FIGURES)
+    assert judge(late, MEASURED, 2.0, seen) == Judged(threshold=late.text, value=60.0, unit="ms", failed=True)
+    assert judge(few, MEASURED, 2.0, seen) == Judged(
+        threshold=few.text, value=1_000.0, unit="/s", failed=False
+    )
+    assert judge(late, MEASURED, 2.0, {}).failed
+
+
+def test_a_latency_alone_does_not_see_lost_connections_and_the_report_says_so() -> None:
+    lost = [snapshot(1.0, {"book": counts([1_000] * 3, answers={201: 2, 0: 3}, failed={"no answer": 2})})]
+    found = results(lost, 1.0, thresholds=[parse("p99>1s")])
+    assert found.all.lost == 2
+    assert not found.thresholds[0].failed
+    assert 'and so have no latency: --fail-if "errors>0" sees them' in what_thresholds_hide(found)
+    assert answers(found.all) == [("gave up", 1), ("connection lost", 2), ("201", 2)]
+    with_errors = results(lost, 1.0, thresholds=[parse("p99>1s"), parse("errors>0")])
+    assert what_thresholds_hide(with_errors) == ""
+    assert what_thresholds_hide(results(thresholds=[parse("p99>1s")], snapshots=busy(errors=False))) == ""
