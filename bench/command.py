@@ -1,18 +1,19 @@
 """A load test as the command line has it done: run, reported, judged by an exit code. On the main thread."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from rich.console import Console
 
 from boxoffice.bench.options import Options
+from boxoffice.bench.remarks import remarks
 from boxoffice.bench.report.as_html import as_html
 from boxoffice.bench.report.as_json import ReportError, as_json, check_writable, write
 from boxoffice.bench.report.results import Results
 from boxoffice.bench.report.table import show
 from boxoffice.bench.report.thresholds import ThresholdError, parse
-from boxoffice.bench.running import BUSY, Test, Wanted, check_files, figures_of
+from boxoffice.bench.running import Test, Wanted, check_files, figures_of
 from boxoffice.bench.scenarios.scenario import LoadError
 from boxoffice.bench.target import target_at
 
@@ -20,9 +21,6 @@ NOT_DONE = 1
 THRESHOLD_PASSED = 2
 PROMISE_BROKEN = 3
 INTERRUPTED = 130
-
-BUSY_PERCENT = 90
-"""Of a processor: from here on the load generator may be what limits the rate."""
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -80,16 +78,6 @@ def report(command: Command, results: Results, out: Console) -> None:
             write(command.html, as_html(results))
     except ReportError as error:
         raise LoadError(str(error)) from error
-
-
-def remarks(results: Results) -> Iterator[str]:
-    """What whoever reads the figures should know of how they came about."""
-    busy, processes = results.extra[BUSY], results.run.options["processes"]
-    if busy >= BUSY_PERCENT:
-        yield (
-            f"the load generator was busy for {busy:.0f} % of the time, and may be what limits the rate: "
-            f"try --processes {processes + 1}."
-        )
 
 
 def exit_code(results: Results) -> int:

@@ -4,7 +4,7 @@ import msgspec
 
 CONNECTIONS = 64
 CONNECTIONS_OF_BATCH = 8
-"""When nobody says how many: 8,000 bookings under way, of the 10,000 of one event that a server admits."""
+"""When nobody says how many: 8,000 bookings under way then, of the 10,000 that a server admits of an event."""
 
 
 class Options(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ from boxoffice.bench.options import Options
 from boxoffice.bench.own_server import durability, own_server, throw_away_folder
 from boxoffice.bench.proof.checks import prove
 from boxoffice.bench.proof.findings import Proof
+from boxoffice.bench.remarks import BUSY
 from boxoffice.bench.report.live import Live
 from boxoffice.bench.report.live_view import Phase
 from boxoffice.bench.report.machine import installed, this_machine
@@ -34,8 +35,6 @@ from boxoffice.bench.scenarios.all import SCENARIOS
 from boxoffice.bench.scenarios.companion import Accompanied, Companion, Found
 from boxoffice.bench.scenarios.scenario import LoadError, Plan
 from boxoffice.bench.target import Target
-
-BUSY = "load_generator_busy_percent"
 
 SPARE_FILES = 200
 """Open files that a worker needs beside its connections."""

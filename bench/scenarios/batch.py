@@ -1,8 +1,8 @@
 """`batch`: many bookings in one request, each for a new customer, at one event or at several in turn.
 
 A server takes 1,000 commands in a batch, and 1 MiB: a booking is 60 to 90 bytes, so that both go together. It
-has 10,000 of one event under way at most, and refuses what is more: so of all visitors only the first eight
-come, if their batches are that large.
+has 10,000 of one event under way at most, and refuses each that is more: so there are eight visitors, unless
+somebody asks for others, and then the report says what comes of it.
 """
 
 from itertools import cycle
@@ -17,14 +17,11 @@ from boxoffice.bench.scenarios.booking import PAUSE_S
 from boxoffice.bench.scenarios.naming import Names, new_run
 from boxoffice.bench.scenarios.preparing import events_in, make_events, require, tickets_in
 from boxoffice.bench.scenarios.reading import code_in, failed
-from boxoffice.bench.scenarios.scenario import LoadError, Plan, Taken, Visitor
+from boxoffice.bench.scenarios.scenario import LoadError, Plan, Taken
 from boxoffice.bench.target import Target
 
 COMMANDS_MAX = 1_000
 """What a server takes in one batch."""
-
-UNDER_WAY_MAX = 8_000
-"""Commands that all visitors may have under way at once."""
 
 _BOOKED = b'{"status":201,"body":{'
 
@@ -58,24 +55,11 @@ class Batch:
         ]
         return Plan(await make_events(target, events), {"run": run})
 
-    def visitor(self, plan: Plan, options: Options, number: int, chance: Random) -> Visitor:  # noqa: ARG002
-        """Somebody who books for many, or who does not come at all."""
-        if number >= max(1, UNDER_WAY_MAX // options.batch):
-            return Nobody()
+    def visitor(self, plan: Plan, options: Options, number: int, chance: Random) -> "Group":  # noqa: ARG002
+        """Somebody who books for many."""
         first = number % len(plan.event_ids)
         events = plan.event_ids[first:] + plan.event_ids[:first]
         return Group(events, options.batch, Names(plan.more["run"], number))
-
-
-class Nobody:
-    """Whoever has nothing to ask."""
-
-    def next(self) -> None:
-        """Not now, and not later."""
-
-    def answered(self, ask: Ask, answer: Answer) -> Taken:  # noqa: ARG002 - a visitor's
-        """Never called."""
-        return Taken()
 
 
 class Group:
