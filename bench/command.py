@@ -58,6 +58,9 @@ def wanted(command: Command) -> Wanted:
     try:
         figures = figures_of(command.options.scenario)
         thresholds = [parse(text, figures) for text in command.fail_if]
+        if command.json is not None and command.json == command.html:
+            place = "standard output" if command.json == "-" else command.json
+            raise ReportError(f"--json and --html cannot both be written to {place}")
         for where in (command.json, command.html):
             if where is not None:
                 check_writable(where)

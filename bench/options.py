@@ -4,7 +4,11 @@ import msgspec
 
 CONNECTIONS = 64
 CONNECTIONS_OF_BATCH = 8
-"""When nobody says how many: 8,000 bookings under way then, of the 10,000 that a server admits of an event."""
+"""When nobody says how many: 8,000 bookings under way, of the 10,000 that a server admits of an event."""
+
+
+BATCH = 1_000
+LISTENERS = 1_000
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -20,8 +24,8 @@ class Options(msgspec.Struct, frozen=True):
     seed: int = 1
     events: int | None = None
     tickets: int | None = None
-    batch: int = 1_000
+    batch: int = BATCH
     """Commands in one request of the scenario `batch`."""
-    listeners: int = 1_000
+    listeners: int = LISTENERS
     patience_s: float = 10.0
     """How long a client waits for its answer before it closes its connection."""

@@ -198,9 +198,14 @@ def figures_of(scenario: str) -> tuple[str, ...]:
 def check_files(options: Options) -> None:
     """See that there may be as many connections as are wanted. Raises LoadError."""
     allowed = raise_open_files()
-    wanted = -(-options.connections // options.processes) + SPARE_FILES
-    if allowed < wanted:
+    connections = -(-options.connections // options.processes)
+    if allowed < connections + SPARE_FILES:
         raise LoadError(
-            f"{options.connections} connections in {options.processes} processes take {wanted} open files "
-            f"each, and {allowed} are allowed here (ulimit -n)"
+            f"{options.connections:,} connections take {connections + SPARE_FILES:,} open files in each "
+            f"process, and {allowed:,} are allowed here: raise `ulimit -n`, or --processes"
+        )
+    if options.scenario == "listeners" and allowed < options.listeners * 1.01 + SPARE_FILES:
+        raise LoadError(
+            f"{options.listeners:,} listeners take as many open files, and {allowed:,} are allowed here: "
+            "raise `ulimit -n`"
         )

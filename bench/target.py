@@ -63,6 +63,8 @@ class Target(msgspec.Struct, frozen=True):
                 return f"what answers at {self.url} does not speak TLS: try http:// instead of https://"
             case BadStatusLine() if not isinstance(error, RemoteDisconnected):
                 return f"what answers at {self.url} does not speak HTTP: try https:// if it speaks TLS"
+            case ConnectionResetError():
+                return f"what answers at {self.url} closes its connections without an answer"
             case TimeoutError():
                 return f"nobody answers at {self.url} within {ANSWER_S:.0f} s"
             case OSError():
@@ -91,7 +93,8 @@ def target_at(url: str, key: str | None) -> Target:
     whole = (url if "://" in url else f"http://{url}").rstrip("/")
     try:
         parts = urlsplit(whole)
-        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        host = parts.hostname or ""
+        known = parts.scheme in ("http", "https") and host and not host.isdigit() and parts.port != 0
     except ValueError:
         known = False
     if not known or parts.query or parts.fragment or parts.username is not None:

@@ -55,7 +55,7 @@ class BenchSettings:
         int | None, Parameter(group=_LOAD, name=("--connections", "-c"), validator=_from_one)
     ] = None
     """Clients, each on a connection of its own. Each asks again when it is answered (a closed loop), unless
-    there is a --rate. [default: 64; 8 for the scenario batch]"""
+    there is a --rate. [default: 64; 8 for the scenario batch, as a server takes 10,000 bookings at once]"""
 
     rate: Annotated[float | None, Parameter(group=_LOAD, name=("--rate", "-r"), validator=_rate)] = None
     """Requests that fall due in a second, at random times and whatever becomes of those before them (an open
@@ -77,16 +77,16 @@ class BenchSettings:
     """The same seed makes the same customers do the same things."""
 
     events: Annotated[int | None, Parameter(group=_SIZE, validator=_from_one)] = None
-    """Events that are made for it. [default: as the scenario needs]"""
+    """Events that are made for spread, churn and batch. [default: 10,000, 8 and 1]"""
 
     tickets: Annotated[int | None, Parameter(group=_SIZE, validator=Number(gte=1, lte=10_000_000))] = None
-    """Tickets of each event. [default: as the scenario needs]"""
+    """Tickets of each event. [default: plenty; for rush a tenth of what is wanted, for churn too few]"""
 
-    batch: Annotated[int, Parameter(group=_SIZE, validator=Number(gte=1, lte=1_000))] = 1_000
-    """Bookings in each request of the scenario batch."""
+    batch: Annotated[int | None, Parameter(group=_SIZE, validator=Number(gte=1, lte=1_000))] = None
+    """Bookings in each request of the scenario batch. [default: 1,000]"""
 
-    listeners: Annotated[int, Parameter(group=_SIZE, validator=_from_one)] = 1_000
-    """Who watch in the scenario listeners."""
+    listeners: Annotated[int | None, Parameter(group=_SIZE, validator=_from_one)] = None
+    """Who watch in the scenario listeners; 500 come in each second. [default: 1,000]"""
 
     api_key: Annotated[str | None, Parameter(group=_SERVER, name="--key", env_var="BOXOFFICE_API_KEY")] = (
         field(default=None, repr=False)
@@ -139,15 +139,41 @@ def run(
     for name in variables():  # a server of our own is to be as it is without any
         os.environ.pop(name, None)
     try:
+        _check_they_matter(settings)
         code = command.run(_command(url, settings), output, console)
     except LoadError as error:
         raise StartupError(_sentence(str(error))) from None
     sys.exit(code)
 
 
+_MATTERS_TO = {
+    "events": ("spread", "churn", "batch"),
+    "batch": ("batch",),
+    "listeners": ("listeners",),
+}
+"""Options that say nothing to the other scenarios: whoever gives one means something else."""
+
+
+def _check_they_matter(settings: BenchSettings) -> None:
+    from boxoffice.bench.scenarios.scenario import LoadError  # noqa: PLC0415
+
+    for option, scenarios in _MATTERS_TO.items():
+        if getattr(settings, option) is not None and settings.scenario not in scenarios:
+            those = " or ".join(f"--scenario {name}" for name in scenarios)
+            raise LoadError(
+                f"--{option} means nothing to the scenario {settings.scenario}: it is for {those}"
+            )
+
+
 def _command(url: str | None, settings: BenchSettings) -> "command.Command":
     from boxoffice.bench import command  # noqa: PLC0415
-    from boxoffice.bench.options import CONNECTIONS, CONNECTIONS_OF_BATCH, Options  # noqa: PLC0415
+    from boxoffice.bench.options import (  # noqa: PLC0415
+        BATCH,
+        CONNECTIONS,
+        CONNECTIONS_OF_BATCH,
+        LISTENERS,
+        Options,
+    )
 
     usual = CONNECTIONS_OF_BATCH if settings.scenario == "batch" else CONNECTIONS
     connections = settings.connections or usual
@@ -161,8 +187,8 @@ def _command(url: str | None, settings: BenchSettings) -> "command.Command":
         seed=settings.seed,
         events=settings.events,
         tickets=settings.tickets,
-        batch=settings.batch,
-        listeners=settings.listeners,
+        batch=settings.batch or BATCH,
+        listeners=settings.listeners or LISTENERS,
     )
     return command.Command(
         options,

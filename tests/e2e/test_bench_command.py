@@ -15,7 +15,7 @@ import pytest
 from boxoffice.actors.principals import Scope
 from tests.support.people import api_key
 from tests.support.postgres import public_folder
-from tests.support.server import COMMAND, QUIET, Server
+from tests.support.server import COMMAND, QUIET, Server, run
 
 SHORT = ("--seconds", "1", "--warm-up", "0.3", "--connections", "8")
 ENDS_WITHIN_S = 90.0
@@ -135,6 +135,11 @@ def test_an_open_loop_asks_at_its_rate_from_several_processes(server: Server, fo
     assert results["run"]["loop"] == "open"
     assert 50 < results["offeredRate"] < 150
     assert results["all"]["count"] + results["notSent"] == round(results["offeredRate"] * results["lastedS"])
+
+
+def test_a_proxy_is_not_loaded_in_place_of_the_server(server: Server, folder: Path) -> None:
+    code, _, test = bench(folder, server.url, *SHORT, http_proxy="http://127.0.0.1:9", no_proxy="")
+    assert code == 0, test.said
 
 
 @pytest.mark.parametrize(("threshold", "code"), [("p99<1us", 0), ("max>0us", 2)])
@@ -296,12 +301,25 @@ def test_what_is_no_box_office_is_told(folder: Path) -> None:
         (("--fail-if", "staleness_p99>1s"), "and here load_generator_busy_percent."),
         (("--html", "/nowhere/at/all.html"), "cannot be written"),
         (("--connections", "1000000"), "open files"),
+        (("--scenario", "listeners", "--listeners", "1000000"), "listeners take as many open files"),
+        (("--events", "5"), "--events means nothing to the scenario hot: it is for --scenario spread or"),
+        (("--batch", "5"), "--batch means nothing to the scenario hot"),
+        (("--scenario", "rush", "--listeners", "5"), "--listeners means nothing to the scenario rush"),
+        (("3000",), "'3000' is not the URL of a server, like http://127.0.0.1:3000"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_done(
     folder: Path, options: tuple[str, ...], words: str
 ) -> None:
     assert words in sentence(folder, *options)
+
+
+@pytest.mark.parametrize("where", ["-", "report"])
+def test_two_reports_do_not_go_to_one_place(server: Server, tmp_path: Path, where: str) -> None:
+    place = where if where == "-" else str(tmp_path / where)
+    ended = run("bench", server.url, "--json", place, "--html", place)
+    assert ended.code == 1
+    assert "--json and --html cannot both be written to" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -282,12 +282,51 @@ async def test_nobody_there_and_no_box_office_are_said_in_words() -> None:
             assert "is no box office" in await no_load(Target(url)), (body, status)
 
 
+async def test_a_server_that_speaks_otherwise_is_told_with_what_would_do() -> None:
+    async with answering("{}", 200) as url:
+        said = await no_load(Target(url.replace("http://", "https://")))
+        assert said.endswith("does not speak TLS: try http:// instead of https://")
+    for greeting, words in (
+        (b"SSH-2.0-OpenSSH\r\n", "does not speak HTTP: try https:// if it speaks TLS"),
+        (b"", "without an answer"),
+    ):
+        async with greeting_with(greeting) as url:
+            assert words in await no_load(Target(url))
+
+
+async def test_a_server_that_sends_its_callers_on_is_not_loaded_elsewhere() -> None:
+    async with answering("", 302, {"Location": "http://127.0.0.1:9/elsewhere"}) as url:
+        for scenario in ("hot", "listeners"):  # which ask by POST and by GET
+            said = await no_load(Target(url), scenario=scenario)
+            assert said == f"{url} sends its callers on to http://127.0.0.1:9/elsewhere: load that"
+
+
+async def test_whoever_is_no_box_office_is_told_what_it_answered() -> None:
+    async with answering("{}", 201) as url:
+        said = await no_load(Target(url))
+    assert said == f"what answers at {url} is no box office: it answered POST /book with 201, as none would"
+
+
 @asynccontextmanager
-async def answering(body: str, status: int) -> AsyncIterator[str]:
+async def greeting_with(words: bytes) -> AsyncIterator[str]:
+    """A server that says this to everybody, and hangs up."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(words)
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def answering(body: str, status: int, headers: dict[str, str] | None = None) -> AsyncIterator[str]:
     """A server that answers everything like this."""
 
     async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=body, status=status)
+        return web.Response(text=body, status=status, headers=headers)
 
     app = web.Application()
     app.router.add_route("*", "/{anything:.*}", answer)
