@@ -125,6 +125,7 @@ class _Proving:
         else:
             self._do("asking for statuses", len(ids))
             await asyncio.to_thread(self._look_round, ids)
+            self._add_up(self._statuses.values())
         events = deque(
             Event(
                 each,
@@ -161,6 +162,13 @@ class _Proving:
             self._findings.leave_undone(
                 (ASKED, NO_EFFECT), f"not all that was asked is known: {gathered.torn}"
             )
+
+    def _add_up(self, statuses: Iterable[Said]) -> None:
+        proof = self._proof
+        for each in statuses:
+            proof.tickets += each.total_tickets or 0
+            proof.taken += sum((each.booked_tickets or 0, each.held_tickets or 0, each.offered_tickets or 0))
+            proof.waiting += each.waiting_list_count or 0
 
     def _look_round(self, event_ids: Sequence[str]) -> None:
         """Find out what can be read, and how much there is."""

@@ -75,6 +75,12 @@ class Proof(msgspec.Struct):
     """Commands that the clients sent, repeats and looks included; each command of a batch counts."""
     events: int = 0
     changes: int = 0
+    tickets: int = 0
+    """Of all events whose status was shown; so are the next two."""
+    taken: int = 0
+    """Tickets that are booked, held or offered."""
+    waiting: int = 0
+    """Orders in line."""
     seconds: float = 0.0
     undone: str | None = None
     """Why something could not be looked at that should have been; None if nothing stood in the way."""

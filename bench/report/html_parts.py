@@ -14,6 +14,8 @@ from boxoffice.bench.report.words import (
     answers,
     checks_shown,
     left_out,
+    looked_at,
+    sale,
     unclear,
     verdict,
     what_it_hides,
@@ -180,15 +182,15 @@ def _audit(results: Results) -> str:
             '<p class="faint">It was left out: nobody has looked whether the answers are true.</p>',
         )
     items = "".join(_check(each) for each in checks_shown(audit))
-    said = [f"{each.removesuffix('.')}." for each in (unclear(audit), left_out(audit)) if each]
+    said = [f"{each.removesuffix('.')}." for each in (sale(audit), unclear(audit), left_out(audit)) if each]
     hint = f'<p class="hint">{escape(" ".join(said))}</p>' if said else ""
     return _panel("The audit", f'<ul class="list">{items}</ul>{hint}')
 
 
 def _check(check: Check) -> str:
     state, mark = MARKS[None if check.skipped else check.ok]
-    looked_at = f"{number(check.looked_at)} {check.counts}".rstrip()
-    said = check.skipped or (looked_at if check.ok else f"{number(check.broken)} broken, of {looked_at}")
+    much = looked_at(check)
+    said = check.skipped or (much if check.ok else f"{number(check.broken)} broken, of {much}")
     more = "".join(f'<p class="more">{escape(each)}</p>' for each in check.examples[:EXAMPLES_MAX])
     return (
         f'<li data-good="{state}"><span class="mark">{mark}</span>'

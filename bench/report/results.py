@@ -108,6 +108,12 @@ class Audit(_Reported, frozen=True, kw_only=True):
     """Those of them that had an effect all the same."""
     undone: str | None = None
     """Why something could not be looked at that should have been; None if nothing stood in the way."""
+    tickets: int = 0
+    """Of all events together; so are the next two."""
+    taken: int = 0
+    """Tickets that are booked, held or offered."""
+    waiting: int = 0
+    """Orders in line."""
     answers_only: bool = False
     """It was left out but for what takes no server: whether the answers agree with each other."""
 

@@ -140,6 +140,9 @@ def _audit(proof: Proof) -> Audit:
         unknown=proof.unknown,
         unknown_applied=proof.unknown_applied,
         undone=proof.undone,
+        tickets=proof.tickets,
+        taken=proof.taken,
+        waiting=proof.waiting,
         answers_only=proof.answers_only,
     )
 

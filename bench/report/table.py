@@ -17,6 +17,8 @@ from boxoffice.bench.report.words import (
     answers,
     checks_shown,
     left_out,
+    looked_at,
+    sale,
     unclear,
     verdict,
     what_it_hides,
@@ -143,16 +145,16 @@ def _audit(audit: Audit | None, ticks: Ticks) -> Iterator[RenderableType]:
     for check in (each for each in audit.checks if not each.ok):
         yield Padding(Text(f"{printable(check.name)}:", "bold red"), (1, 0, 0, 3))
         yield from (Padding(Text(line, "red"), (0, 0, 0, 3)) for line in _examples(check))
-    yield from (Text(said) for said in (unclear(audit), left_out(audit)) if said)
+    yield from (Text(said) for said in (sale(audit), unclear(audit), left_out(audit)) if said)
 
 
 def _looked_at(check: Check) -> Text:
     if check.skipped:
         return Text(printable(check.skipped), "dim")
-    looked_at = f"{number(check.looked_at)} {printable(check.counts)}".rstrip()
+    much = printable(looked_at(check))
     if check.ok:
-        return Text(looked_at, "dim")
-    return Text(f"{number(check.broken)} broken, of {looked_at}", "bold red")
+        return Text(much, "dim")
+    return Text(f"{number(check.broken)} broken, of {much}", "bold red")
 
 
 def _examples(check: Check) -> Iterator[str]:

@@ -69,6 +69,22 @@ def unclear(audit: Audit) -> str:
     return f"{many(audit.unknown, 'request')} with no clear answer, {effect}"
 
 
+def sale(audit: Audit) -> str:
+    """What came of the tickets, as the server shows it in the end; empty if nobody asked."""
+    if not audit.tickets:
+        return ""
+    line = f"; {many(audit.waiting, 'order')} in line" if audit.waiting else ""
+    return f"{number(audit.taken)} of {many(audit.tickets, 'ticket')} taken{line}."
+
+
+def looked_at(check: Check) -> str:
+    """How much it was: 1 event, 12 events."""
+    counts = check.counts
+    if check.looked_at == 1 and " and " not in counts:
+        counts = counts.removesuffix("s")
+    return f"{number(check.looked_at)} {counts}".rstrip()
+
+
 def checks_shown(audit: Audit) -> list[Check]:
     """All checks, but for those that were left out on purpose: one sentence says so of all of them."""
     return [check for check in audit.checks if check.skipped != LEFT_OUT]

@@ -391,6 +391,15 @@ async def test_an_offer_where_promotions_book(tmp_path: Path) -> None:
 # --- one key, one effect -------------------------------------------------------------------------
 
 
+async def test_what_came_of_the_tickets_is_added_up(tmp_path: Path) -> None:
+    story = Story(tickets=3)
+    story.book("ann", 2)
+    story.hold("bob")
+    story.wait("eve")
+    proof = await story.prove(tmp_path)
+    assert (proof.tickets, proof.taken, proof.waiting) == (3, 3, 1)
+
+
 async def test_a_repeat_that_is_answered_otherwise(tmp_path: Path) -> None:
     story = Story()
     story.book("ann", key="k")

@@ -39,7 +39,16 @@ def test_the_names_are_those_that_were_promised(found: Results) -> None:
     assert set(said["series"][0]) == {
         "atS", "seconds", "rate", "good", "errors", "offered", "p50", "p90", "p99", "max",
     }  # fmt: skip
-    assert set(said["audit"]) == {"checks", "unknown", "unknownApplied", "undone", "answersOnly"}
+    assert set(said["audit"]) == {
+        "checks",
+        "unknown",
+        "unknownApplied",
+        "undone",
+        "tickets",
+        "taken",
+        "waiting",
+        "answersOnly",
+    }
     assert set(said["audit"]["checks"][0]) == {"name", "lookedAt", "broken", "examples", "skipped", "counts"}
     assert set(said["thresholds"][0]) == {"threshold", "value", "unit", "failed"}
     assert said["extra"] == {"finalAfterMs": 1.25}

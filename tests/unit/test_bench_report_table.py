@@ -152,6 +152,16 @@ def test_an_audit_that_was_left_out_shows_what_was_looked_at_without_it() -> Non
     assert "The audit was left out: nobody has looked" in page
 
 
+def test_what_came_of_the_tickets_is_told_and_one_is_not_many() -> None:
+    checks = [Check("the status is what the log adds up to", 1, counts="events")]
+    sold = Proof(checks, tickets=2_800, taken=2_800, waiting=1)
+    found = results(busy(2), 2.0, proof=sold, thresholds=[])
+    for text in (printed(found), as_html(found)):
+        assert "2,800 of 2,800 tickets taken; 1 order in line." in text
+        assert "1 event" in text
+        assert "1 events" not in text
+
+
 def test_thresholds_stand_with_what_was_measured(whole: Results) -> None:
     text = printed(whole)
     assert line(text, "✓  rate<1000").rstrip().endswith(f"{whole.achieved_rate:,.0f}/s")
