@@ -46,6 +46,7 @@ _to_json = msgspec.json.Encoder().encode
 
 _PREPARE = """
 SET default_transaction_isolation = 'read committed'; -- whatever the database's: the fence needs no more
+SET standard_conforming_strings = on;
 SET plan_cache_mode = force_generic_plan
 """
 
@@ -63,8 +64,8 @@ VALUES """
 _LOCK = "SELECT 1 FROM events WHERE id = ANY(CAST(%s AS bigint[])) ORDER BY id FOR NO KEY UPDATE"
 _ADJUST = f"UPDATE events SET ({_FACTS}) = %s WHERE id = %s AND version = %s AND owner_epoch = %s"
 
-Message: TypeAlias = tuple[str, list[Any]]
-"""SQL, and the values of its parameters."""
+Message: TypeAlias = tuple[str, list[Any] | None]
+"""SQL, and the values of its parameters; None: it has none, and a `%` in it means itself."""
 
 
 class Part:
@@ -91,9 +92,11 @@ def prepare(connection: Connection) -> None:
     """Plan the statement, once for each connection, in autocommit mode. Raises psycopg2.Error."""
     with connection.cursor() as cursor:
         cursor.execute("; ".join([_PREPARE, *map(prepared, KINDS)]))
-        cursor.execute("SHOW transaction_isolation")
-        if cursor.fetchone() != ("read committed",):
-            raise psycopg2.NotSupportedError("the session is not at READ COMMITTED")
+        cursor.execute(
+            "SELECT current_setting('transaction_isolation'), current_setting('standard_conforming_strings')"
+        )
+        if cursor.fetchone() != ("read committed", "on"):
+            raise psycopg2.NotSupportedError("the session is not as our statements need it")
 
 
 def message(parts: Sequence[Part]) -> Message:
@@ -123,8 +126,10 @@ def message(parts: Sequence[Part]) -> Message:
         stays=any(not part.changes for part in parts),
         records=bool(records),
     )
-    arrays = [*_arrays(kind, parts, rows, records)]
-    return "; ".join([*statements, executed(kind, len(arrays))]), [*values, *arrays]
+    write = executed(kind, _arrays(kind, parts, rows, records))
+    if not statements:
+        return write, None
+    return "; ".join([*statements, write.replace("%", "%%")]), values
 
 
 async def send(cursor: TalkingCursor, written: Message) -> set[EventId]:

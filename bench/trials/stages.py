@@ -33,7 +33,8 @@ STAGES = {
     "make the answer": "_said answers.py wire.py said.py",
     "decide": "event_actor.py inventory.py orders.py changes.py",
     "to the actor and back": "bridge.py directory.py dispatcher.py desk.py pykka/ timer.py",
-    "write and commit": "persistence/ journal.py batch.py rows.py line.py watch.py figures.py",
+    "write and commit": "persistence/ journal.py batch.py statement.py rows.py line.py talk.py watch.py"
+    " figures.py",
     "the rest of a request": "lane.py connection.py handlers.py aiohttp/ app.py",
     "the event loop": "asyncio/ listener.py server.py",
 }

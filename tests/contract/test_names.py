@@ -33,9 +33,11 @@ def made_up(number: int, seed: int) -> list[str]:
     return ["".join(chance.choices(SPECIAL, k=chance.randint(1, 12))) for _ in range(number)]
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["with their event", "later"])
 @pytest.mark.parametrize("names", [AWKWARD, made_up(1_000, seed=1)], ids=["awkward", "made up"])
 def test_customers_are_read_back_as_they_are_called(
     names: list[str],
+    at_once: bool,
     journal: Journal,
     outlet: Outlet,
     stored: Stored,
@@ -43,7 +45,12 @@ def test_customers_are_read_back_as_they_are_called(
     recovery: DatabaseRecovery,
 ) -> None:
     owner, bookings = Owner(), [book(name) for name in names]
-    journal.append(owner.open(len(names) - 1, *bookings))
+    if at_once:
+        journal.append(owner.open(len(names) - 1, *bookings))
+    else:
+        journal.append(owner.open(len(names) - 1))
+        outlet.answers(1)
+        journal.append(owner.decide(*bookings))
     outlet.answers(1 + len(names))
     assert [customer for customer, *_ in stored.orders()] == names
     assert [c.customer for c in stored.changes() if isinstance(c, TicketsBooked)] == names[:-1]
@@ -53,6 +60,19 @@ def test_customers_are_read_back_as_they_are_called(
         found = reading.last_order_of(EVENT, CustomerId(name), 1 + len(names))
         assert found is not None
         assert (found.order.id, found.order.customer) == (last, name)
+
+
+def test_a_backslash_means_itself_whatever_the_databases_default(
+    journal: Journal, outlet: Outlet, stored: Stored
+) -> None:
+    ((name,),) = stored.rows("SELECT current_database()")
+    stored.run(f"ALTER DATABASE {name} SET standard_conforming_strings = off")
+    owner = Owner()
+    for entry in (owner.open(), owner.decide(*map(book, AWKWARD))):
+        journal.append(entry)
+        outlet.answer_to(entry)
+    assert [customer for customer, *_ in stored.orders()] == AWKWARD
+    assert stored.is_as(owner)
 
 
 def test_whoever_is_promoted_is_called_the_same_in_the_log(
