@@ -1,7 +1,7 @@
-"""The only crossing between the event loop and the actors' threads.
+"""The only crossing between the requests and the actors, on whichever thread these run.
 
 Inwards: what arrives for one event in one tick of the loop becomes one message to its actor. Outwards:
-one wake-up of the loop per commit, however many answers it carries. A future is resolved once: by its
+one turn of the loop per commit, however many answers it carries. A future is resolved once: by its
 answer, or at its deadline by `OutcomeUnknown`, since by then nobody here knows what becomes of it.
 
 `deliver` is called on any thread; everything else on the event loop.
@@ -59,7 +59,7 @@ ANSWERS_PER_TICK = 16
 """Answers given before the loop looks for new requests again.
 
 Were a commit's answers all given at once, the clients' next requests would all come at once, too, and the
-event loop and the journal would take turns instead of working at the same time.
+event loop and PostgreSQL would take turns instead of working at the same time.
 """
 
 READERS = 4
@@ -254,7 +254,7 @@ class Bridge:
     # --- outwards --------------------------------------------------------------------------------
 
     def deliver(self, settled: Sequence[Settled]) -> None:
-        """Resolve the futures of these answers on the event loop, all in one wake-up."""
+        """Resolve the futures of these answers on the event loop, all in one turn."""
         here = get_ident() == self._loop_thread
         with suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             (self._loop.call_soon if here else self._loop.call_soon_threadsafe)(self._settle, settled)
