@@ -4,13 +4,14 @@
 
 Each round has an event of its own, sold out, with so many in line at least; wrk cancels its confirmed orders
 one by one, each of which promotes the head of the line. In turn with it wrk books tickets of another event,
-at as many connections. While cancellations run others ask 200 times a second, on connections of their own,
-for the order of anybody in line, with its position; and the same when nobody cancels, and when only a few do.
-Late answers count from when they were due.
+at as many connections. Then others ask 200 times a second, on connections of their own, for the order of
+anybody in line, with its position: when nobody cancels, when a few do, and when as many do as before. Late
+answers count from when they were due.
 """
 
 import argparse
 import random
+import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -52,48 +53,65 @@ class Rounds:
         self._path = data_dir / "orders.txt"
         self._options = options
         self._hot = stage.event()
-        self.late_ms: list[float] = []
-        """Latencies of looks while cancellations run."""
+        self.cpu_us: dict[str, list[float]] = {}
+        """What each took of whose processor time, round by round."""
 
     def bookings(self) -> float:
         """Bookings a second."""
         before, how = self._stage.booked(self._hot), self._how(self._options.connections)
+        used = self._stage.cpu_s()
         succeeded(wrk(self._stage.url, self._hot, script=BOOK, **how))
-        return (self._stage.booked(self._hot) - before) / float(self._options.seconds)
+        booked = self._stage.booked(self._hot) - before
+        self._note_cpu("a booking", used, booked)
+        return booked / float(self._options.seconds)
 
     def cancellations(self) -> float:
         """Cancellations a second, by how much shorter the line has become."""
         event_id = next(self._events)
         before = self._stage.status(str(event_id))
-        self.late_ms += self.cancelled_ms(event_id, self._options.connections)
+        arguments, used = self._cancelling(event_id), self._stage.cpu_s()
+        how = self._how(self._options.connections)
+        succeeded(wrk(self._stage.url, *arguments, script=LINES, **how))
         after = self._stage.status(str(event_id))
         if after["availableTickets"] or after["bookedTickets"] != before["bookedTickets"]:
             raise SystemExit(f"a cancellation did not promote: {before}, {after}")
         if after["waitingListCount"] < self._options.waiting:
             raise SystemExit(f"only {after['waitingListCount']} are left in line")
         gone = int(before["waitingListCount"]) - int(after["waitingListCount"])
+        self._note_cpu("a cancellation", used, gone)
         return gone / float(self._options.seconds)
 
-    def cancelled_ms(self, event_id: int, connections: int) -> list[float]:
+    def cancelled_ms(self, connections: int) -> list[float]:
         """Cancel, and look meanwhile: the latencies of looks."""
+        event_id = next(self._events)
         with connected(self._stage.database_url) as connection:
-            confirmed = order_ids(connection, event_id, "confirmed", MANY)
             waiting = order_ids(connection, event_id, "waitlisted", self._options.waiting, "DESC")
-        self._path.write_text("".join(f"{name}\n" for name in confirmed))
-        arguments = ("/cancel", str(self._path), '{"orderId":"%s"}', "once")
+        arguments = self._cancelling(event_id)
         with loading(self._stage.url, *arguments, script=LINES, **self._how(connections)) as process:
             found = self._looks_ms(event_id, waiting, lambda: process.poll() is None)
             said, _ = process.communicate(timeout=30)
         succeeded(read(said))
         return found
 
-    def alone_ms(self) -> tuple[list[float], list[float]]:
-        """Latencies of looks when nobody else asks for anything, and when a few cancel."""
+    def alone_ms(self) -> list[float]:
+        """Latencies of looks when nobody else asks for anything."""
         event_id, looks = next(self._events), iter(range(QUIET_LOOKS))
         with connected(self._stage.database_url) as connection:
             waiting = order_ids(connection, event_id, "waitlisted", MANY)
-        quiet = self._looks_ms(event_id, waiting, lambda: next(looks, None) is not None)
-        return quiet, self.cancelled_ms(event_id, FEW)
+        return self._looks_ms(event_id, waiting, lambda: next(looks, None) is not None)
+
+    def _cancelling(self, event_id: int) -> tuple[str, ...]:
+        """What wrk is told, to cancel the event's confirmed orders, each once."""
+        with connected(self._stage.database_url) as connection:
+            confirmed = order_ids(connection, event_id, "confirmed", MANY)
+        self._path.write_text("".join(f"{name}\n" for name in confirmed))
+        return "/cancel", str(self._path), '{"orderId":"%s"}', "once"
+
+    def _note_cpu(self, what: str, before: dict[str, float], times: int) -> None:
+        now = self._stage.cpu_s()
+        for who in ("server", "PostgreSQL"):
+            us = 1e6 * (now[who] - before[who]) / times
+            self.cpu_us.setdefault(f"{who}, processor time of {what}", []).append(us)
 
     def _looks_ms(self, seed: int, waiting: list[str], goes_on: Callable[[], bool]) -> list[float]:
         """Of looks at the orders of anybody in line."""
@@ -116,11 +134,12 @@ def tell(findings: Findings, rounds: Rounds, options: argparse.Namespace) -> Non
     findings.tell("bookings", median(figures, "bookings"), "/s")
     findings.tell(f"cancellations that promote, {line}", median(figures, "cancellations"), "/s")
     findings.tell("cancellations, to bookings", ratio(figures, "cancellations", "bookings"), at_least=RATIO)
-    quiet, late = rounds.alone_ms()
+    for what, each in rounds.cpu_us.items():
+        findings.tell(what, statistics.median(each), "us")
     for name, found in (
-        ("nobody cancels", quiet),
-        (f"{FEW} clients cancel", late),
-        (f"{options.connections} clients cancel", rounds.late_ms),
+        ("nobody cancels", rounds.alone_ms()),
+        (f"{FEW} clients cancel", rounds.cancelled_ms(FEW)),
+        (f"{options.connections} clients cancel", rounds.cancelled_ms(options.connections)),
     ):
         note = f"median {percentile(found, 50):.2f} ms, of {len(found)}"
         what = f"p99 of a look at a position, {line}, while {name}"
@@ -144,7 +163,7 @@ def main() -> None:
         with database(data_dir) as url:
             tables(url)
             with connected(url) as connection:
-                events = fill(connection, options.rounds + 1, booked=many, waiting=many + options.waiting)
+                events = fill(connection, options.rounds + 3, booked=many, waiting=many + options.waiting)
                 settle(connection)
         with serving(data_dir) as stage:
             tell(findings, Rounds(stage, events, data_dir, options), options)

@@ -5,6 +5,8 @@
 Each booking is for an event by chance: any of them alike (`uniform`), or the most popular ones more often, as
 1/rank (`Zipf`). Loaded in turn by wrk with one and the same script. What counts is what was answered 201; in
 the end the events must have booked that much together.
+
+And the same on a hundred of the events: as many to a commit, but small enough for the processor's caches.
 """
 
 import argparse
@@ -19,6 +21,7 @@ from stage import Stage, connected, database, end_on_sigterm, folder, serving
 from wrk import LINES, needed, succeeded, wrk
 
 RATIO = 0.8
+FEW = 100
 DRAWS = 200_000
 """So many are drawn; the load begins again after the last."""
 
@@ -64,18 +67,24 @@ def measure(findings: Findings, data_dir: Path, options: argparse.Namespace) -> 
             name: load_of(stage, data_dir / f"{name}.txt", event_ids, options)
             for name, event_ids in (
                 ("one event", ids[-1:]),
+                ("few", drawn(ids[:FEW], zipf=False)),
                 ("uniform", drawn(ids, zipf=False)),
                 ("Zipf", drawn(ids, zipf=True)),
             )
         }
         figures = in_turn(options.rounds, loads)
         stage.check()
+    where = {
+        "one event": "one event",
+        "few": f"{FEW} of them, uniform",
+        **{name: f"{options.events:,} events, {name}" for name in ("uniform", "Zipf")},
+    }
     for name in loads:
-        where = "one event" if name == "one event" else f"{options.events:,} events, {name}"
-        findings.tell(f"bookings on {where}", median(figures, name), "/s")
+        findings.tell(f"bookings on {where[name]}", median(figures, name), "/s")
     for name in ("uniform", "Zipf"):
-        what = f"bookings on {options.events:,} events, {name}, to one event"
-        findings.tell(what, ratio(figures, name, "one event"), at_least=RATIO)
+        found = ratio(figures, name, "one event")
+        findings.tell(f"bookings on {where[name]}, to one event", found, at_least=RATIO)
+    findings.tell(f"bookings on {where['few']}, to one event", ratio(figures, "few", "one event"))
 
 
 def main() -> None:
