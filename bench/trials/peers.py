@@ -49,13 +49,11 @@ class Running(NamedTuple):
         load = wrk.wrk(self.url, self.event_id, script=wrk.BOOK, connections=connections, seconds=seconds)
         if load.failed:
             raise SystemExit(f"{self.peer.name}: {load.failed} requests failed")
-        booked_a_second = (self.booked - before) / seconds
+        booked = self.booked - before
         # What was under way at the end is booked, and was not answered any more.
-        agrees = load.rate * 0.9 <= booked_a_second <= load.rate * 1.1 + connections / seconds
+        agrees = load.answered * 0.99 <= booked <= load.answered * 1.01 + connections
         if not agrees and self.peer.letter != "e":
-            raise SystemExit(
-                f"{self.peer.name}: {booked_a_second:.0f} booked, {load.rate:.0f} answered a second"
-            )
+            raise SystemExit(f"{self.peer.name}: {booked:,} booked, {load.answered:,} answered")
         return load
 
 

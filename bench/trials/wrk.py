@@ -31,6 +31,8 @@ class Load(NamedTuple):
     p99_ms: float
     failed: int
     """Answers that were no success, and connections that broke."""
+    answered: int
+    """Requests, in the time that it took: a moment longer than it was told."""
 
 
 def needed() -> None:
@@ -81,12 +83,13 @@ def read(said: str) -> Load:
     """What wrk has said. Ends here if it is no report."""
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
     p50, p99 = (re.search(rf"\s{percent}%\s+([\d.]+)(us|ms|s|m)", said) for percent in (50, 99))
-    if rate is None or p50 is None or p99 is None:
+    answered = re.search(r"(\d+) requests in", said)
+    if rate is None or p50 is None or p99 is None or answered is None:
         raise SystemExit(said)
     refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
     failed = (int(refused[1]) if refused else 0) + (sum(map(int, broken.groups())) if broken else 0)
-    return Load(float(rate[1]), _ms(p50), _ms(p99), failed)
+    return Load(float(rate[1]), _ms(p50), _ms(p99), failed, int(answered[1]))
 
 
 def succeeded(load: Load) -> Load:

@@ -152,6 +152,7 @@ def test_a_key_that_is_taken_is_known_again(
 
 @given(method=anything_http.methods, target=anything_http.targets(), accept=anything_http.accepted)
 @example(method=b"HEAD", target=b"/events/@event/changes", accept=b"Accept: application/x-ndjson")
+@example(method=b"GET", target=b"/status/0#/live?", accept=b"Accept: */*")
 @examples(300)
 def test_any_target_is_found_or_refused(
     watched: Watched, method: bytes, target: bytes, accept: bytes

@@ -79,8 +79,10 @@ def _paths() -> list[tuple[re.Pattern[str], str]]:
 
 
 def path_of(target: str) -> str | None:
-    """The path of the document that a request's target is about."""
-    asked = _AUTHORITY.sub("", target).partition("#")[0].partition("?")[0]
+    """The path of the document that a request's target is about. A `#` in it is no more than that: a target
+    has no fragment.
+    """
+    asked = _AUTHORITY.sub("", target).partition("?")[0]
     every = (asked, unquote(asked))
     return next((path for pattern, path in _paths() if any(map(pattern.fullmatch, every))), None)
 
