@@ -83,7 +83,7 @@ _numbers = itertools.count()
 
 def new_request_id() -> str:
     """An id that no request has had: a UUID would cost it half a microsecond more."""
-    return "%s%012x" % (_PROCESS, next(_numbers))  # noqa: UP031 - an f-string takes a fifth longer
+    return f"{_PROCESS}{next(_numbers):012x}"
 
 
 class FieldError(msgspec.Struct, frozen=True):

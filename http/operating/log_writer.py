@@ -1,6 +1,6 @@
 """Writes log lines on a thread of its own: whoever logs waits neither for the rendering nor for the reader.
 
-The event loop and the journal log, and stderr may be a pipe that nobody reads. So records go into a bounded
+The event loop logs, and stderr may be a pipe that nobody reads. So records go into a bounded
 queue, and are counted as lost when that is full. `put` on any thread, the rest of the work on the writer's.
 """
 

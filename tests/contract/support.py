@@ -164,7 +164,7 @@ def answers_of(*entries: Entry) -> list[Answer]:
 
 
 class Outlet:
-    """Keeps what is delivered, in order; looks at something at each delivery, on the journal's thread."""
+    """Keeps what is delivered, in order; looks at something at each delivery, on the thread that delivers."""
 
     def __init__(self, look: Callable[[], object] | None = None) -> None:
         self._look = look

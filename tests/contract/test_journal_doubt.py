@@ -72,13 +72,13 @@ NEVER_ARRIVED = [
     pytest.param(lambda faults: faults.lost_before, id="the server's process is gone"),
     pytest.param(lambda _: raising(LOST), id="the connection is lost on the way"),
     pytest.param(lambda _: raising(MemoryError("none left")), id="there is no memory to send it"),
-    pytest.param(lambda _: raising(SystemExit(3)), id="the thread is to end"),
+    pytest.param(lambda _: raising(SystemExit(3)), id="the process is to end"),
 ]
 COMMITTED = [
     pytest.param(lambda faults: faults.lost_after, id="the server's process is gone"),
     pytest.param(lambda _: raising_after(LOST), id="the connection is lost on the way back"),
     pytest.param(lambda _: raising_after(MemoryError("none left")), id="there is no memory for the answer"),
-    pytest.param(lambda _: raising_after(SystemExit(3)), id="the thread is to end"),
+    pytest.param(lambda _: raising_after(SystemExit(3)), id="the process is to end"),
 ]
 
 

@@ -92,7 +92,7 @@ async def test_an_event_that_cannot_be_loaded_is_shut_and_the_loaders_go_on(
 
 @failures
 @pytest.mark.parametrize("place", ["journal.write", "journal.commit", "journal.committed", "journal.answer"])
-async def test_a_failure_of_the_journals_thread_is_answered_and_survived(
+async def test_a_failure_of_the_journals_own_is_answered_and_survived(
     serve: Serve, database_url: str, place: str, failure: str
 ) -> None:
     put_two_on_sale(serve)
